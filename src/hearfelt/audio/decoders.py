@@ -171,7 +171,11 @@ class PyAVDecoder:
             self.warnings.append(f"the file holds {len(tracks)} audio tracks; the first one was read")
         self._track = tracks[0]
         self.format = self._container.format.name.lower()
-        self.codec = self._track.codec_context.name.lower()
+        context: Any = self._track.codec_context
+        if context is None:  # a codec that FFmpeg does not know
+            self._container.close()
+            raise _not_sound(name)
+        self.codec = context.name.lower()
         self._frames = self._decoded()
         self._first = next(self._frames, None)
         if self._first is None:
