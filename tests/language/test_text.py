@@ -201,7 +201,7 @@ def test_the_words_that_carry_a_verdict_are_named(model: TextModel) -> None:
 def test_explanations_come_on_request() -> None:
     explaining = TextModel.load(options=TextOptions(explain=True))
     evidence = read(explaining, "I am absolutely terrified of losing the house")
-    assert any("terrified" in quote for quote in evidence.details["quotes"])
+    assert any("terrified" in quote for quote in evidence.details["words"])
     assert "terrified" in evidence.note
 
 

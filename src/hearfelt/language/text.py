@@ -191,7 +191,8 @@ class TextModel:
         label = labels.EKMAN7[place]
         pieces = text.split()
         drops = [0.0] * len(pieces)
-        for index in range(min(len(pieces), max_words) if len(pieces) > 1 else 0):
+        asked = label != "neutral" and len(pieces) > 1  # neutral words need no reason
+        for index in range(min(len(pieces), max_words) if asked else 0):
             rest = " ".join(pieces[:index] + pieces[index + 1 :])
             drops[index] = _log_odds(probabilities[place]) - _log_odds(
                 self.distribution(self.logits(rest))[place]
@@ -245,7 +246,7 @@ class TextModel:
         note = _sentence(emotion.label, [], scores)
         if self.options.explain:
             explanation = self.explain(text)
-            note, details["quotes"] = explanation.note, [run for run, _ in explanation.words]
+            note, details["words"] = explanation.note, [run for run, _ in explanation.words]
         return Evidence(self.source, segment, emotion, reliability(n_words, emotion), note, details)
 
 
