@@ -1,0 +1,1 @@
+"""What we learn from: the table of examples, corpora, splits, augmentation."""

@@ -1,0 +1,1 @@
+"""Metrics and intervals, for any callable that answers with labels or probabilities."""

@@ -1,0 +1,1 @@
+"""What learns: voice models. Import the file you need; nothing heavy is loaded here."""

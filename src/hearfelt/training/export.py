@@ -1,0 +1,71 @@
+"""A trained network as ONNX, checked: the export fails where onnxruntime and torch disagree."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hearfelt.errors import ModelError
+from hearfelt.models.neural import VoiceNetwork
+from hearfelt.training.files import atomic
+
+TOLERANCE = 1e-4
+"""Largest difference of a logit between torch and onnxruntime that an export may have."""
+
+
+def export(network: VoiceNetwork, path: Path) -> float:
+    """Write float32 ONNX with free batch size and length; the largest difference found by `parity`.
+
+    Raises:
+        ModelError: the exported model does not give what torch gives; no file is left behind.
+    """
+    network = network.eval()
+    sample = torch.zeros(2, 60, network.options.n_mels) - 8.0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as part:
+        with warnings.catch_warnings():
+            # The newer exporter (dynamo=True) cannot decompose GRU in torch 2.13; this one warns of its age.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                network,
+                (sample, torch.tensor([60, 40])),
+                str(part),
+                input_names=["logmel", "lengths"],
+                output_names=["logits"],
+                dynamic_axes={
+                    "logmel": {0: "batch", 1: "frames"},
+                    "lengths": {0: "batch"},
+                    "logits": {0: "batch"},
+                },
+                opset_version=17,
+                dynamo=False,
+            )
+        worst = parity(network, part)
+        if not worst <= TOLERANCE:
+            raise ModelError(
+                f"the exported {path.name} differs from the trained network by {worst:.2g} "
+                f"(at most {TOLERANCE} is accepted): nothing was written"
+            )
+    return worst
+
+
+@torch.no_grad()
+def parity(network: VoiceNetwork, path: Path, seed: int = 0) -> float:
+    """Largest difference of a logit between torch and onnxruntime over several sizes and lengths."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    random, worst = np.random.default_rng(seed), 0.0
+    for batch, frames in ((1, 1), (1, 37), (3, 200), (2, 701)):
+        shape = (batch, frames, network.options.n_mels)
+        logmel = (3 * random.standard_normal(shape) - 9).astype(np.float32)
+        lengths = random.integers((frames + 1) // 2, frames + 1, batch)
+        lengths[0] = frames
+        expected = network(torch.from_numpy(logmel), torch.from_numpy(lengths)).numpy()
+        got = session.run(["logits"], {"logmel": logmel, "lengths": lengths})[0]
+        difference = float(np.abs(got - expected).max())
+        worst = max(worst, difference if np.isfinite(difference) else np.inf)
+    return worst

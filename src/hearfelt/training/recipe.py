@@ -1,0 +1,172 @@
+"""A recipe: one TOML file that says everything a run needs; unknown keys are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hearfelt.datasets.augment import AugmentOptions
+from hearfelt.errors import MissingExtraError, OptionError, unknown_name
+from hearfelt.features.logmel import LogMelOptions
+from hearfelt.labels import EKMAN7
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What is learnt.
+
+    Args:
+        corpora: names from `hearfelt.datasets.corpora.CORPORA`.
+        labels: the labels of the network, in the order of its outputs.
+        relabel: label of a corpus to the label to learn.
+        drop: labels whose clips are left out.
+        per_epoch: clips drawn from each corpus in an epoch, evenly over its labels; a corpus that is not
+            named gives each of its clips once.
+    """
+
+    corpora: tuple[str, ...] = ("emodb", "ravdess", "nemo")
+    labels: tuple[str, ...] = EKMAN7
+    relabel: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    per_epoch: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """How the recipe is judged.
+
+    Args:
+        kind: ``speaker_folds`` (all corpora together) or ``emobox`` (fold files of the one corpus).
+        folds: how many folds ``speaker_folds`` makes.
+        seed: deals the speakers.
+    """
+
+    kind: str = "speaker_folds"
+    folds: int = 4
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("speaker_folds", "emobox"):
+            raise unknown_name("protocol", self.kind, ("speaker_folds", "emobox"))
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Size of the network; see `hearfelt.models.neural.NetworkOptions`, which it becomes."""
+
+    stem: int = 24
+    channels: tuple[int, ...] = (24, 48, 96, 192)
+    width: int = 192
+    attention: int = 64
+    dropout: float = 0.3
+    floor_db: float = 70.0
+    level_db: float = 10.0
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """The optimisation: AdamW under a one-cycle schedule (Smith, arXiv:1708.07120), weights averaged.
+
+    Args:
+        epochs: fixed; nothing is stopped early.
+        average: decay a step of the running average of the weights (Polyak averaging), which is what is kept.
+        bf16: compute in bfloat16 where that is safe.
+        max_s: training clips are cut to this length.
+    """
+
+    epochs: int = 30
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warm_up: float = 0.25
+    smoothing: float = 0.1
+    average: float = 0.995
+    clip_norm: float = 5.0
+    bf16: bool = True
+    max_s: float = 3.2
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2:
+            raise OptionError(
+                f"epochs={self.epochs}, batch={self.batch}: at least 1 epoch and 2 clips a batch"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run learns."""
+
+    name: str = "base"
+    version: str = "1"
+    seed: int = 1
+    data: DataOptions = field(default_factory=DataOptions)
+    features: LogMelOptions = field(default_factory=lambda: LogMelOptions(trim_db=40.0))
+    network: NetworkChoice = field(default_factory=NetworkChoice)
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises:
+        OptionError: no such file, no valid TOML, an unknown key, or a value of the wrong type.
+        MissingExtraError: Python 3.10 without tomli.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        try:
+            import tomli as tomllib
+        except ImportError:
+            raise MissingExtraError("a recipe", "tomli", "train") from None
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OptionError(f"there is no recipe {path}: see the folder recipes/ for examples") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OptionError(f"the recipe {path} is not valid TOML: {error}") from None
+    return from_table(Recipe, table)
+
+
+def from_table(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
+    """An options dataclass from a TOML table.
+
+    Raises:
+        OptionError: an unknown key (the known ones are listed), or a value of the wrong type.
+    """
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise unknown_name(f"key in the recipe{where}", key, hints)
+        values[key] = _value(hints[key], value, f"{where} [{key}]" if isinstance(value, dict) else where, key)
+    return kind(**values)
+
+
+def _value(hint: Any, value: Any, where: str, key: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
+        return from_table(hint, value, where)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _value(next(a for a in arguments if a is not type(None)), value, where, key)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(arguments[0], item, where, key) for item in value)
+    if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
+        return {name: _value(arguments[1], item, where, name) for name, item in value.items()}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(hint, type) or type(value) is not hint:
+        expected = getattr(hint, "__name__", str(hint))
+        raise OptionError(f"the recipe{where} sets {key} to {value!r}: it must be of type {expected}")
+    return value
