@@ -1,0 +1,186 @@
+"""``hearfelt analyze``: from recordings to who felt what, when, how sure that is and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hearfelt.cli.options import split_names, with_recognizer_options
+from hearfelt.errors import HearfeltError, OptionError, unknown_name
+
+if TYPE_CHECKING:
+    from hearfelt.cli.progress import Progress
+    from hearfelt.pipeline.batch import Job
+    from hearfelt.pipeline.offline import Recognizer
+    from hearfelt.pipeline.options import RecognizerOptions
+    from hearfelt.types import Report
+
+
+@with_recognizer_options
+def analyze(
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings, videos, or folders of them.")],
+    options: RecognizerOptions,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(help="The words: SRT, VTT, TextGrid, JSON or text; for several recordings, a folder."),
+    ] = None,
+    speakers: Annotated[str | None, typer.Option(help="Speaker of each channel, as agent,customer.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.json, .csv, .html, .srt, .vtt, .TextGrid, .rttm.")
+    ] = None,
+    output_format: Annotated[
+        str | None,
+        typer.Option("--format", help="Print one format instead: json, csv, html, srt, vtt, textgrid, rttm."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip what is already in --out.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no utterances, only the summary.")] = False,
+) -> int:
+    """Tell who felt what, when, how sure that is and why."""
+    from hearfelt import reports
+    from hearfelt.cli.progress import Progress
+    from hearfelt.pipeline import batch
+    from hearfelt.pipeline.offline import Recognizer
+
+    if output_format is not None and output_format.lower() not in reports.FORMATS:
+        raise unknown_name("format", output_format, reports.FORMATS)
+    if resume and out is None:
+        raise OptionError("--resume skips what is already in --out; say --out FOLDER")
+    todo = batch.jobs(recordings, transcript)
+    if output_format not in (None, "json", "csv") and len(todo) > 1:
+        raise OptionError(f"--format {output_format} prints one recording, not {len(todo)}; use --out FOLDER")
+    run = _Run(options, split_names(speakers), out, output_format, quiet, len(todo))
+    failed = 0
+    with Progress(len(todo)) as progress:
+        for job in todo:
+            if resume and run.is_done(job):
+                progress.say(f"{job.source}: already done")
+                continue
+            try:
+                run.hear(job, progress, Recognizer)
+            except HearfeltError as error:
+                if len(todo) == 1:
+                    raise
+                failed += 1
+                progress.say(f"hearfelt: {error}")
+    if failed:
+        progress.say(f"hearfelt: {failed} of {len(todo)} recordings failed; the others are done")
+    return 2 if failed else 0
+
+
+class _Run:
+    """What stays the same from recording to recording."""
+
+    def __init__(
+        self,
+        options: RecognizerOptions,
+        speakers: list[str] | None,
+        out: Path | None,
+        output_format: str | None,
+        quiet: bool,
+        n_jobs: int,
+    ) -> None:
+        self.options = options
+        self.speakers = speakers
+        self.out = out
+        self.format = output_format.lower() if output_format else None
+        self.quiet = quiet or self.format is not None
+        self.n_jobs = n_jobs
+        self._recognizer: Recognizer | None = None
+        self._printed = 0
+
+    def folder(self, job: Job) -> Path | None:
+        """Where the results go: the folder itself for one recording, a folder each for many."""
+        return self.out if self.out is None or self.n_jobs == 1 else self.out / job.name
+
+    def is_done(self, job: Job) -> bool:
+        """Whether a whole report of this recording, made with these options, is there."""
+        from hearfelt import reports
+        from hearfelt.types import to_dict
+
+        folder = self.folder(job)
+        if folder is None or not all(
+            (folder / f"report{writer.suffix}").is_file() for writer in reports.FORMATS.values()
+        ):
+            return False
+        try:
+            report = reports.read(folder / "report.json")
+        except HearfeltError:
+            return False
+        return report.file == str(job.source) and to_dict(report.options) == _plain(self.options)
+
+    def hear(self, job: Job, progress: Progress, recognizer_class: type[Recognizer]) -> None:
+        """Hears one recording, prints as it goes, writes what was asked for."""
+        from hearfelt.cli import lines
+
+        if self._recognizer is None:
+            self._recognizer = recognizer_class(self.options)
+        language = self.options.language
+        interrupted = False
+        with self._recognizer.open(job.source, transcript=job.transcript, speakers=self.speakers) as analysis:
+            progress.start(str(job.source), analysis.info.duration_s)
+            if not self.quiet:
+                if self.n_jobs > 1:
+                    print(f"== {job.source}", flush=True)
+                for component in analysis.components:
+                    if component.kind == "transcriber" and component.note:
+                        progress.say(f"words: {component.note}")
+            try:
+                for estimate in analysis:
+                    progress.at(analysis.heard_s)
+                    if not self.quiet:
+                        print(*lines.estimate_lines(estimate, language), sep="\n", flush=True)
+            except KeyboardInterrupt:
+                interrupted = True
+                analysis.warn(f"interrupted after {analysis.heard_s:.0f} s; what follows was not heard")
+            report = analysis.report()
+            failure = analysis.failure()
+        progress.finish()
+        self._hand_over(report, job)
+        if interrupted:
+            raise KeyboardInterrupt
+        if failure:
+            raise failure
+
+    def _hand_over(self, report: Report, job: Job) -> None:
+        from hearfelt import reports
+        from hearfelt.cli import lines
+
+        if self.format is not None:
+            self._print_format(report)
+        else:
+            if not self.quiet:
+                print()
+            print(*lines.summary_lines(report, self.options.language), sep="\n", flush=True)
+        folder = self.folder(job)
+        if folder is not None:
+            written = reports.write(report, folder, language=self.options.language)
+            if self.format is None:
+                print(f"written to {folder}: {', '.join(path.name for path in written)}", flush=True)
+
+    def _print_format(self, report: Report) -> None:
+        """One report on standard output; several as JSON Lines, or as one table under one header."""
+        from hearfelt import reports
+
+        text = reports.render(report, self.format or "json", language=self.options.language)
+        if self.format == "json" and self.n_jobs > 1:
+            import json
+
+            text = json.dumps(json.loads(text), ensure_ascii=False)
+        if self.format == "csv":
+            text = text.removeprefix("\ufeff")
+            if self._printed:
+                text = text.split("\n", 1)[1]
+        self._printed += 1
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+
+
+def _plain(options: Any) -> Any:
+    """Options as they stand in a report that was read back."""
+    import json
+    from dataclasses import asdict
+
+    return json.loads(json.dumps(asdict(options)))

@@ -1,0 +1,85 @@
+"""The options that every verb with a recognizer shares, declared once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hearfelt.pipeline.options import RecognizerOptions
+
+_MODELS = "Models"
+_TABLE: tuple[tuple[str, Any, str], ...] = (
+    ("voice", str, "Voice model: a shipped name, a weights folder, or none. [default: base]"),
+    ("words", str, "Text model: a shipped name, a weights folder, or none. [default: words]"),
+    ("transcriber", str, "Who writes down the words: auto, whisper, sphinx or none. [default: auto]"),
+    ("transcriber_model", str, "Model name or folder for the transcriber."),
+    ("speech_language", str, "Language spoken, as en, de or zh. [default: found out]"),
+    ("llm", str, "Ask this language model as well."),
+    ("llm_url", str, "Its OpenAI-style server. [default: http://localhost:8080/v1]"),
+    ("llm_key_env", str, "Environment variable with its key. [default: OPENAI_API_KEY]"),
+    ("denoise", bool, "Suppress steady noise first."),
+    ("language", str, "Language of reasons and reports: en or zh. [default: en]"),
+    (
+        "profile",
+        str,
+        "research, or commercial, which refuses weights with other licences. [default: research]",
+    ),
+    ("coverage", float, "How often the label set holds the true label. [default: 0.9]"),
+    ("max_risk", float, "Largest share of wrong answers; above it the answer is uncertain."),
+)
+
+
+def with_recognizer_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of `_TABLE` to a verb; the verb gets them as one ``options`` argument.
+
+    The defaults stand in `RecognizerOptions` alone: an option that is not given is not passed on, so that
+    ``--help`` needs no numpy.
+    """
+    signature = inspect.signature(verb)
+    scope = vars(sys.modules[verb.__module__])
+    own = [
+        p.replace(annotation=eval(p.annotation, scope))
+        for p in signature.parameters.values()
+        if p.name != "options"
+    ]
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if kind is bool else None,
+            annotation=Annotated[
+                kind if kind is bool else (kind | None),
+                typer.Option("--" + name.replace("_", "-"), help=text, show_default=False),
+            ],
+        )
+        for name, kind, text in _TABLE
+    ]
+
+    @functools.wraps(verb)
+    def wrapped(**arguments: Any) -> Any:
+        fields = {name: arguments.pop(name) for name, _, _ in _TABLE}
+        return verb(**arguments, options=recognizer_options(fields))
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + added
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    del wrapped.__wrapped__  # or the parser reads the signature underneath
+    return wrapped
+
+
+def recognizer_options(fields: dict[str, Any]) -> RecognizerOptions:
+    """Options with the fields that were given."""
+    from hearfelt.pipeline.options import RecognizerOptions
+
+    return RecognizerOptions(**{name: value for name, value in fields.items() if value not in (None, False)})
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """Names of a comma-separated list; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",")]

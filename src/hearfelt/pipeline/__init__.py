@@ -1,0 +1,1 @@
+"""The parts wired together: build the cast, hear a recording, a stream or a folder."""

@@ -1,0 +1,62 @@
+"""What a recognizer is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hearfelt.audio.vad import VadOptions
+from hearfelt.errors import OptionError, unknown_name
+
+PROFILES = ("research", "commercial")
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerOptions:
+    """Options of a `Recognizer`; the defaults work offline from the bare install.
+
+    Args:
+        voice: the voice model: a shipped name, a weights folder, or "none".
+        words: the text model: a shipped name, a weights folder, or "none".
+        transcriber: who turns speech into words where no transcript is given: "auto" (the best that is on
+            the machine, never the network), "whisper", "sphinx" or "none".
+        transcriber_model: model name or folder for the transcriber.
+        speech_language: ISO 639-1 code of what is spoken; None finds out.
+        llm: name of a language model to ask; None asks none.
+        llm_url: address of its OpenAI-style server.
+        llm_key_env: environment variable that holds its key.
+        denoise: suppress steady noise first; off by default because clean speech is better untouched.
+        language: language of reasons and cues, "en" or "zh".
+        profile: "research", or "commercial", which refuses weights that may not be used in products.
+        coverage: how often the label set holds the true label.
+        max_risk: largest share of wrong labels among answered utterances; above it the answer is "uncertain".
+            None takes the shipped calibration's.
+        vad: how speech is found.
+    """
+
+    voice: str = "base"
+    words: str = "words"
+    transcriber: str = "auto"
+    transcriber_model: str | None = None
+    speech_language: str | None = None
+    llm: str | None = None
+    llm_url: str = "http://localhost:8080/v1"
+    llm_key_env: str = "OPENAI_API_KEY"
+    denoise: bool = False
+    language: str = "en"
+    profile: str = "research"
+    coverage: float = 0.9
+    max_risk: float | None = None
+    vad: VadOptions = field(default_factory=VadOptions)
+
+    def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise unknown_name("profile", self.profile, PROFILES)
+        if self.language not in LANGUAGES:
+            raise unknown_name("report language", self.language, LANGUAGES)
+        if not 0.5 <= self.coverage < 1:
+            raise OptionError(
+                f"coverage is {self.coverage}; it must be at least 0.5 and below 1, such as 0.9"
+            )
+        if self.max_risk is not None and not 0 < self.max_risk <= 1:
+            raise OptionError(f"max_risk is {self.max_risk}; it must be above 0 and at most 1, such as 0.3")
