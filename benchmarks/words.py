@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from hearfelt.language.text import WEIGHTS, TextModel  # noqa: E402
-from hearfelt.training import text, text_scores  # noqa: E402
+from hearfelt.training.words import scores, tune  # noqa: E402
 from hearfelt.types import Segment  # noqa: E402
 
 DATA = Path(os.environ.get("HEARFELT_DATA", ROOT.parent / "shared" / "data"))
@@ -38,7 +38,7 @@ def progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def scores(model: TextModel, split: text.Split, count: int) -> dict[str, Any]:
+def measure(model: TextModel, split: tune.Split, count: int) -> dict[str, Any]:
     """F1 and calibration on the first ``count`` texts."""
     targets = split.targets[:count]
     logits = []
@@ -47,24 +47,24 @@ def scores(model: TextModel, split: text.Split, count: int) -> dict[str, Any]:
         if number % 500 == 0:
             progress(f"{number} of {len(targets)} test texts")
     table = np.stack(logits)
-    sure = text_scores.sigmoid(table)
+    sure = scores.sigmoid(table)
     said = (sure > np.array(model.card["thresholds"])).astype(float)
-    groups = text_scores.grouped(targets)
-    said_groups = (text_scores.grouped(sure) > np.array(model.card["ekman_thresholds"])).astype(float)
-    gold = text_scores.single_gold(targets)
+    groups = scores.grouped(targets)
+    said_groups = (scores.grouped(sure) > np.array(model.card["ekman_thresholds"])).astype(float)
+    gold = scores.single_gold(targets)
     seven = model.distribution(table)[gold >= 0]
     gold = gold[gold >= 0]
-    low, high = text_scores.interval(targets, said)
+    low, high = scores.interval(targets, said)
     return {
         "texts": len(targets),
-        "goemotions_macro_f1": round(float(text_scores.f1(targets, said).mean()), 4),
+        "goemotions_macro_f1": round(float(scores.f1(targets, said).mean()), 4),
         "goemotions_macro_f1_ci95": [round(low, 4), round(high, 4)],
-        "goemotions_macro_f1_at_0.3": round(float(text_scores.f1(targets, sure > 0.3).mean()), 4),
-        "goemotions_macro_f1_at_0.5": round(float(text_scores.f1(targets, sure > 0.5).mean()), 4),
-        "ekman_macro_f1": round(float(text_scores.f1(groups, said_groups).mean()), 4),
+        "goemotions_macro_f1_at_0.3": round(float(scores.f1(targets, sure > 0.3).mean()), 4),
+        "goemotions_macro_f1_at_0.5": round(float(scores.f1(targets, sure > 0.5).mean()), 4),
+        "ekman_macro_f1": round(float(scores.f1(groups, said_groups).mean()), 4),
         "seven_accuracy": round(float((seven.argmax(1) == gold).mean()), 4),
-        "seven_uar": round(text_scores.recall(seven, gold), 4),
-        "seven_ece": round(text_scores.ece(seven, gold), 4),
+        "seven_uar": round(scores.recall(seven, gold), 4),
+        "seven_ece": round(scores.ece(seven, gold), 4),
     }
 
 
@@ -94,8 +94,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the first 1,000 test texts")
     quick = parser.parse_args().quick
     model = TextModel.load(threads=1)
-    splits = text.load(DATA / "text" / "goemotions" / "goemotions.parquet")
-    figures = scores(model, splits["test"], 1000 if quick else len(splits["test"].texts))
+    splits = tune.load(DATA / "text" / "goemotions" / "goemotions.parquet")
+    figures = measure(model, splits["test"], 1000 if quick else len(splits["test"].texts))
     progress("timing one sentence at a time")
     figures["ms_per_sentence"] = round(milliseconds(model, splits["test"].texts[: 200 if quick else 500]), 2)
     files = [WEIGHTS / name for name in ("model.onnx", "tokenizer.json")]

@@ -96,7 +96,7 @@ class TextModel:
             if not (folder / file).is_file():
                 raise ModelError(
                     f"no {file} in {folder}; a text model is a folder with model.onnx, tokenizer.json and "
-                    "model.json, as hearfelt.training.text writes it"
+                    "model.json, as hearfelt.training.words writes it"
                 )
         try:
             card = json.loads((folder / "model.json").read_text(encoding="utf-8"))

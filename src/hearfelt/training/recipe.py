@@ -117,7 +117,12 @@ class Recipe:
 
 
 def load(path: Path) -> Recipe:
-    """The recipe in a TOML file.
+    """The recipe of a voice model in a TOML file; errors as in `read`."""
+    return read(Recipe, path)
+
+
+def read(kind: type[T], path: Path) -> T:
+    """A recipe of any kind in a TOML file.
 
     Raises:
         OptionError: no such file, no valid TOML, an unknown key, or a value of the wrong type.
@@ -136,7 +141,7 @@ def load(path: Path) -> Recipe:
         raise OptionError(f"there is no recipe {path}: see the folder recipes/ for examples") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OptionError(f"the recipe {path} is not valid TOML: {error}") from None
-    return from_table(Recipe, table)
+    return from_table(kind, table)
 
 
 def from_table(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:

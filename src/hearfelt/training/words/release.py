@@ -23,9 +23,10 @@ from hearfelt.labels import EKMAN7
 from hearfelt.language.goemotions import LABELS
 from hearfelt.language.identify import words as words_of
 from hearfelt.language.text import TextModel
-from hearfelt.training import text_onnx, text_scores
 from hearfelt.training.files import atomic, write_json
-from hearfelt.training.text import Split, TextRecipe, Words, positive_weight
+from hearfelt.training.words import quantise
+from hearfelt.training.words import scores as measures
+from hearfelt.training.words.tune import Split, TextRecipe, Words, positive_weight
 
 LOG = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
@@ -48,16 +49,16 @@ def release(
     write_json(target / "model.json", card)  # enough to run the network; completed below
     model = TextModel.load(target)
     logits = {name: _logits(model, splits[name].texts, name) for name in ("dev", "test")}
-    gold = {name: text_scores.single_gold(splits[name].targets) for name in logits}
-    cuts = text_scores.thresholds(dev.targets, text_scores.sigmoid(logits["dev"]))
-    strength = text_scores.choose_strength(logits["dev"], gold["dev"])
-    crossed = text_scores.cross_fit_map(logits["dev"], gold["dev"], strength)
+    gold = {name: measures.single_gold(splits[name].targets) for name in logits}
+    cuts = measures.thresholds(dev.targets, measures.sigmoid(logits["dev"]))
+    strength = measures.choose_strength(logits["dev"], gold["dev"])
+    crossed = measures.cross_fit_map(logits["dev"], gold["dev"], strength)
     one = gold["dev"] >= 0
-    heat = text_scores.temperature(crossed[one], gold["dev"][one])
-    matrix, bias = text_scores.fit_map(logits["dev"][one], gold["dev"][one], strength)
+    heat = measures.temperature(crossed[one], gold["dev"][one])
+    matrix, bias = measures.fit_map(logits["dev"][one], gold["dev"][one], strength)
     seven = {
-        "dev": np.log(text_scores.softmax(crossed / heat)),
-        "test": np.log(text_scores.softmax((logits["test"] @ matrix + bias) / heat)),
+        "dev": np.log(measures.softmax(crossed / heat)),
+        "test": np.log(measures.softmax((logits["test"] @ matrix + bias) / heat)),
     }
     card["thresholds"] = [round(float(cut), 4) for cut in cuts]
     card["distribution"] = {
@@ -69,7 +70,7 @@ def release(
     }
     card["prior"] = _shares(gold["dev"])
     card["temperature"] = round(heat, 4)
-    uncooled = text_scores.softmax(logits["test"] @ matrix + bias)
+    uncooled = measures.softmax(logits["test"] @ matrix + bias)
     card["scores"] = {
         **_scores(logits, splits, cuts, card),
         **_seven_scores(seven["test"], uncooled, logits["test"], gold["test"]),
@@ -101,7 +102,7 @@ def export(words: Words, train: Split, target: Path) -> None:
     head = {key: value.float().numpy() for key, value in state["head"].items()}
     head["bias"] = head["bias"] - _offset(words, train)
     with atomic(target / "model.onnx") as part:
-        text_onnx.write(
+        quantise.write(
             part,
             bert,
             head,
@@ -133,21 +134,21 @@ def _scores(
     logits: dict[str, Array], splits: dict[str, Split], cuts: Array, card: dict[str, Any]
 ) -> dict[str, Any]:
     scores: dict[str, Any] = {}
-    groups = {name: text_scores.grouped(splits[name].targets) for name in logits}
-    highest = {name: text_scores.grouped(text_scores.sigmoid(logits[name])) for name in logits}
-    group_cuts = text_scores.thresholds(groups["dev"], highest["dev"])
+    groups = {name: measures.grouped(splits[name].targets) for name in logits}
+    highest = {name: measures.grouped(measures.sigmoid(logits[name])) for name in logits}
+    group_cuts = measures.thresholds(groups["dev"], highest["dev"])
     for name in ("dev", "test"):
-        truth, sure = splits[name].targets, text_scores.sigmoid(logits[name])
+        truth, sure = splits[name].targets, measures.sigmoid(logits[name])
         said = (sure > cuts).astype(float)
-        scores[f"{name}_macro_f1"] = _round(text_scores.f1(truth, said).mean())
-        scores[f"{name}_macro_f1_at_0.3"] = _round(text_scores.f1(truth, sure > 0.3).mean())
-        scores[f"{name}_macro_f1_at_0.5"] = _round(text_scores.f1(truth, sure > 0.5).mean())
+        scores[f"{name}_macro_f1"] = _round(measures.f1(truth, said).mean())
+        scores[f"{name}_macro_f1_at_0.3"] = _round(measures.f1(truth, sure > 0.3).mean())
+        scores[f"{name}_macro_f1_at_0.5"] = _round(measures.f1(truth, sure > 0.5).mean())
         grouped = (highest[name] > group_cuts).astype(float)
-        scores[f"{name}_ekman_macro_f1"] = _round(text_scores.f1(groups[name], grouped).mean())
+        scores[f"{name}_ekman_macro_f1"] = _round(measures.f1(groups[name], grouped).mean())
         if name == "test":
-            low, high = text_scores.interval(truth, said)
+            low, high = measures.interval(truth, said)
             scores["test_macro_f1_ci95"] = [_round(low), _round(high)]
-            low, high = text_scores.interval(groups[name], grouped)
+            low, high = measures.interval(groups[name], grouped)
             scores["test_ekman_macro_f1_ci95"] = [_round(low), _round(high)]
     card["ekman_thresholds"] = [_round(cut) for cut in group_cuts]
     return scores
@@ -155,17 +156,17 @@ def _scores(
 
 def _seven_scores(seven: Array, uncooled: Array, logits: Array, gold: Array) -> dict[str, Any]:
     one = gold >= 0
-    highest = text_scores.grouped(text_scores.sigmoid(logits))
+    highest = measures.grouped(measures.sigmoid(logits))
     plain = (highest / highest.sum(1, keepdims=True))[one]
     gold, final, uncooled = gold[one], np.exp(seven[one]), uncooled[one]
     return {
         "seven_texts": int(one.sum()),
         "seven_accuracy": _round((final.argmax(1) == gold).mean()),
-        "seven_uar": _round(text_scores.recall(final, gold)),
-        "ece_highest_score": _round(text_scores.ece(plain, gold)),
-        "ece_before_temperature": _round(text_scores.ece(uncooled, gold)),
-        "ece": _round(text_scores.ece(final, gold)),
-        "log_loss": _round(text_scores.log_loss(final, gold)),
+        "seven_uar": _round(measures.recall(final, gold)),
+        "ece_highest_score": _round(measures.ece(plain, gold)),
+        "ece_before_temperature": _round(measures.ece(uncooled, gold)),
+        "ece": _round(measures.ece(final, gold)),
+        "log_loss": _round(measures.log_loss(final, gold)),
     }
 
 
@@ -174,17 +175,17 @@ def _parity(words: Words, splits: dict[str, Split], shipped: Array) -> dict[str,
     words.recipe = dataclasses.replace(words.recipe, bf16=False)
     dev = splits["dev"]
     whole = words.predict(dev.texts) - _offset(words, splits["train"])
-    sure = text_scores.sigmoid(whole)
-    said = sure > text_scores.thresholds(dev.targets, sure)
+    sure = measures.sigmoid(whole)
+    said = sure > measures.thresholds(dev.targets, sure)
     return {
-        "dev_macro_f1_torch_float32": _round(text_scores.f1(dev.targets, said).mean()),
+        "dev_macro_f1_torch_float32": _round(measures.f1(dev.targets, said).mean()),
         "mean_logit_difference": _round(np.abs(whole - shipped).mean()),
     }
 
 
 def _label_scores(logits: Array, targets: Array, cuts: Array) -> dict[str, Any]:
-    said = text_scores.sigmoid(logits) > cuts
-    values = text_scores.f1(targets, said)
+    said = measures.sigmoid(logits) > cuts
+    values = measures.f1(targets, said)
     return {
         label: {"f1": _round(values[i]), "texts": int(targets[:, i].sum())} for i, label in enumerate(LABELS)
     }

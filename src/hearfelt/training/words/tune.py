@@ -1,9 +1,4 @@
-"""Fine-tunes a sentence encoder on GoEmotions and hands it over as a small ONNX model.
-
-``python -m hearfelt.training.text recipes/words.toml`` trains, chooses the epoch and every threshold on the
-development split, exports, quantises, compares with torch, writes the weights folder and the predictions
-for fusion. The test split is read once, at the end, for the card.
-"""
+"""Fine-tunes a sentence encoder on GoEmotions: the recipe, the data, the network, the loop."""
 
 from __future__ import annotations
 
@@ -13,7 +8,6 @@ import logging
 import os
 import random
 import re
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.errors import CorpusError, MissingExtraError, OptionError
+from hearfelt.errors import CorpusError
 from hearfelt.language.goemotions import LABELS, normalize
-from hearfelt.training.recipe import from_table
-from hearfelt.training.text_scores import f1, sigmoid, thresholds
+from hearfelt.training.words.scores import f1, sigmoid, thresholds
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +48,7 @@ class TextRecipe:
         plain_share: share of training texts shown in lower case without punctuation, as transcripts are.
         train_limit: train on this many texts only, for a trial; 0 takes all.
         bf16: compute in bfloat16 where that is safe; four times as fast on processors that have it.
-        weight_bits: 8, or 7 for processors with AVX2 but without VNNI (see `hearfelt.training.text_onnx`).
+        weight_bits: 8, or 7 for processors with AVX2 but without VNNI (see `words.quantise`).
         named_share: share of training texts whose [NAME] masks become given names.
     """
 
@@ -89,29 +82,6 @@ class Split:
     texts: tuple[str, ...]
     targets: Array
     rows: Array
-
-
-def read_recipe(file: Path) -> TextRecipe:
-    """The recipe in a TOML file.
-
-    Raises:
-        OptionError: no such file, no valid TOML, or a key that is not one of `TextRecipe`.
-        MissingExtraError: Python 3.10 without tomli.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ImportError:
-            raise MissingExtraError("a recipe", "tomli", "train") from None
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OptionError(f"there is no recipe {file}: see the folder recipes/ for examples") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"the recipe {file} is not valid TOML: {error}") from None
-    return from_table(TextRecipe, table)
 
 
 def goemotions_file() -> Path:
@@ -354,35 +324,3 @@ def fit(words: Words, splits: dict[str, Split], folder: Path) -> list[dict[str, 
     (folder / "history.json").write_text(json.dumps(history, indent=1))
     (folder / "recipe.json").write_text(json.dumps(dataclasses.asdict(recipe), indent=1))
     return history
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """``python -m hearfelt.training.text RECIPE [--run FOLDER] [--weights FOLDER] [--resume]``."""
-    import argparse
-
-    from hearfelt.training import text_release
-
-    parser = argparse.ArgumentParser(prog="hearfelt.training.text", description=__doc__)
-    parser.add_argument("recipe", type=Path, help="a TOML file such as recipes/words.toml")
-    parser.add_argument("--run", type=Path, default=Path("runs/words"), help="folder for checkpoints")
-    parser.add_argument("--weights", type=Path, help="folder to release to (default: RUN/weights)")
-    parser.add_argument("--resume", action="store_true", help="do not train, release RUN/best.pt")
-    given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    recipe = read_recipe(given.recipe)
-    splits = load(goemotions_file())
-    import torch
-
-    torch.manual_seed(recipe.seed)
-    words = Words(recipe)
-    given.run.mkdir(parents=True, exist_ok=True)
-    if not given.resume:
-        fit(words, splits, given.run)
-    words.restore(torch.load(given.run / "best.pt"))
-    target = given.weights or given.run / "weights"
-    scores = text_release.release(words, splits, target, given.run, given.recipe.name)
-    print(json.dumps(scores))
-
-
-if __name__ == "__main__":
-    main()

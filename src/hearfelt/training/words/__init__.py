@@ -1,0 +1,1 @@
+"""The text model: fine-tune a sentence encoder, quantise it, release it."""
