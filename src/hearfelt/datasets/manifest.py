@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,9 @@ COLUMNS = (
     "licence",
     "intensity",
     "gold",
+    "arousal",
+    "valence",
+    "dominance",
 )
 """The columns `write` writes; `read` needs ``file`` and one of ``gold`` or ``emotion``."""
 
@@ -39,7 +43,8 @@ def read(
         defaults: values for columns the CSV lacks or leaves empty, such as ``{"corpus": "emodb"}``.
 
     Raises:
-        CorpusError: no such file, a missing column, an unknown label, or a sound file that is not there.
+        CorpusError: no such file, a missing column, an unknown label, a rating outside [-1, 1], or a sound
+            file that is not there.
     """
     audio = path.parent if audio is None else audio
     examples = []
@@ -133,4 +138,22 @@ def _example(values: Mapping[str, str], audio: Path, where: str) -> Example:
         split=values.get("split"),
         licence=values.get("licence", ""),
         intensity=values.get("intensity"),
+        arousal=_rating(values, "arousal", where),
+        valence=_rating(values, "valence", where),
+        dominance=_rating(values, "dominance", where),
     )
+
+
+def _rating(values: Mapping[str, str], name: str, where: str) -> float | None:
+    text = values.get(name)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not -1 <= value <= 1:
+        raise CorpusError(
+            f"{where}: {name} is {text!r}: it must be a number in [-1, 1], or empty where nobody rated it"
+        )
+    return value

@@ -29,6 +29,7 @@ class NetworkOptions:
         dropout: before the last layer, and on the steps that enter the GRU at half the rate.
         floor_db: power this far under the loudest bin is lifted to there: hides how quiet the room was.
         level_db: how far the level of a clip may lie from that of the training data before its effect fades.
+        dimensions: whether the network also answers arousal, valence and dominance, learnt from ratings.
     """
 
     n_mels: int = 80
@@ -39,6 +40,7 @@ class NetworkOptions:
     dropout: float = 0.3
     floor_db: float = 70.0
     level_db: float = 10.0
+    dimensions: bool = False
 
     def __post_init__(self) -> None:
         if not self.channels or min(self.channels) < 1 or self.width % 2:
@@ -170,6 +172,7 @@ class VoiceNetwork(nn.Module):
         self.drop_steps = nn.Dropout(options.dropout / 2)
         self.drop = nn.Dropout(options.dropout)
         self.head = nn.Linear(2 * options.width, n_labels)
+        self.dimension_head = nn.Linear(2 * options.width, 3) if options.dimensions else None
 
     def forward(self, logmel: Tensor, lengths: Tensor) -> Tensor:
         """Logits ``(batch, n_labels)`` of log-mels ``(batch, frames, n_mels)``.
@@ -177,7 +180,18 @@ class VoiceNetwork(nn.Module):
         Args:
             lengths: int64 ``(batch,)``: frames of each clip; what lies beyond is padding and has no effect.
         """
-        return self.head(self.drop(self.embed(logmel, lengths)))  # type: ignore[no-any-return]
+        return self.answers(logmel, lengths)[0]
+
+    def answers(self, logmel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The logits of `forward`, and arousal, valence, dominance in [-1, 1], shape ``(batch, 3)``.
+
+        The second is None for a network without ``options.dimensions``.
+        """
+        pooled = self.drop(self.embed(logmel, lengths))
+        rated = None
+        if self.dimension_head is not None:
+            rated = torch.tanh(self.dimension_head(pooled).float())
+        return self.head(pooled), rated
 
     def embed(self, logmel: Tensor, lengths: Tensor) -> Tensor:
         """The pooled vector of each clip, shape ``(batch, 2 * width)``."""
@@ -222,3 +236,25 @@ def masked_cross_entropy(logits: Tensor, targets: Tensor, allowed: Tensor, smoot
     hit = log_p.gather(1, targets[:, None])[:, 0]
     spread = log_p.masked_fill(~allowed, 0.0).sum(dim=1) / allowed.sum(dim=1)
     return -(1 - smoothing) * hit - smoothing * spread
+
+
+def ccc_loss(predicted: Tensor, ratings: Tensor) -> Tensor:
+    """``1 - CCC``, the mean over the dimensions that at least two clips of the batch have; 0 where none has.
+
+    Lin's concordance correlation coefficient ("A concordance correlation coefficient to evaluate
+    reproducibility", Biometrics 1989) with moments that divide by n:
+    ``CCC = 2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))²)``.
+
+    Args:
+        predicted: ``(batch, n_dimensions)``.
+        ratings: the same shape; NaN where a clip was not rated: such a place gets no gradient.
+    """
+    rated = ~torch.isnan(ratings)
+    counts = rated.sum(dim=0).clamp(min=1)
+    x, y = predicted.float() * rated, torch.where(rated, ratings.float(), 0.0)
+    mean_x, mean_y = x.sum(dim=0) / counts, y.sum(dim=0) / counts
+    off_x, off_y = (x - mean_x) * rated, (y - mean_y) * rated
+    spread = ((off_x**2).sum(dim=0) + (off_y**2).sum(dim=0)) / counts + (mean_x - mean_y) ** 2
+    ccc = 2 * (off_x * off_y).sum(dim=0) / counts / (spread + 1e-8)
+    usable = rated.sum(dim=0) > 1
+    return ((1 - ccc) * usable).sum() / usable.sum().clamp(min=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ class VoiceModel:
         self.options = options or VoiceOptions()
         self.labels = tuple(card["labels"])
         self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
         self._extract = LogMel(LogMelOptions(**card["features"]["options"]))
 
     @classmethod
@@ -88,7 +89,10 @@ class VoiceModel:
         return str(self.card["name"])
 
     def predict(self, audios: Sequence[Audio]) -> list[Evidence]:
-        """Evidence of each sound, in order; its dimensions are derived from its probabilities.
+        """Evidence of each sound, in order.
+
+        Its dimensions are the network's own where it was trained on ratings (``card["dimensions"]`` says
+        so), else derived from its probabilities.
 
         Args:
             audios: one utterance each, at ``card["sample_rate_hz"]``; silence at both ends does no harm.
@@ -98,11 +102,15 @@ class VoiceModel:
         """
         unheard = [self._unheard(audio) for audio in audios]
         heard = [i for i, reason in enumerate(unheard) if reason is None]
-        logits = dict(zip(heard, self.logits([audios[i] for i in heard]), strict=True))
-        return [self._evidence(audio, logits.get(i), unheard[i] or "") for i, audio in enumerate(audios)]
+        answers = dict(zip(heard, self._answers([audios[i] for i in heard]), strict=True))
+        return [self._evidence(audio, answers.get(i), unheard[i] or "") for i, audio in enumerate(audios)]
 
     def logits(self, audios: Sequence[Audio]) -> FloatArray:
         """Raw outputs of the network, before temperature and softmax, shape ``(n_sounds, n_labels)``."""
+        return self._answers(audios)[:, : len(self.labels)]
+
+    def _answers(self, audios: Sequence[Audio]) -> FloatArray:
+        """A row a sound: the logits, then arousal, valence, dominance where the network gives them."""
         parts: list[FloatArray] = []
         owners: list[int] = []
         longest = round(self.options.window_s / self._extract.options.hop_ms * 1000)
@@ -113,15 +121,19 @@ class VoiceModel:
             owners += [number] * len(pieces)
         found = self._run(parts)
         weights = np.array([len(part) for part in parts], dtype=np.float32)[:, None]
-        sums = np.zeros((len(audios), len(self.labels)), dtype=np.float32)
+        sums = np.zeros((len(audios), found.shape[1]), dtype=np.float32)
         totals = np.zeros((len(audios), 1), dtype=np.float32)
         np.add.at(sums, owners, found * weights)
         np.add.at(totals, owners, weights)
         return np.asarray(sums / np.maximum(totals, 1), dtype=np.float32)
 
     def _run(self, parts: Sequence[FloatArray]) -> FloatArray:
-        """Logits of each log-mel. Parts of like length share a batch; the network ignores the padding."""
-        found = np.empty((len(parts), len(self.labels)), dtype=np.float32)
+        """All outputs for each log-mel, side by side.
+
+        Parts of like length share a batch; the network ignores the padding.
+        """
+        columns = len(self.labels) + (3 if "dimensions" in self._outputs else 0)
+        found = np.empty((len(parts), columns), dtype=np.float32)
         order = sorted(range(len(parts)), key=lambda i: len(parts[i]))
         for first in range(0, len(order), self.options.batch):
             group = order[first : first + self.options.batch]
@@ -131,7 +143,8 @@ class VoiceModel:
             )
             for row, i in enumerate(group):
                 padded[row, : len(parts[i])] = parts[i]
-            found[group] = self._session.run(["logits"], {"logmel": padded, "lengths": lengths})[0]
+            outputs = self._session.run(self._outputs, {"logmel": padded, "lengths": lengths})
+            found[group] = np.concatenate(outputs, axis=1)
         return found
 
     def _unheard(self, audio: Audio) -> str | None:
@@ -141,17 +154,21 @@ class VoiceModel:
             return "silence: nothing to judge"
         return None
 
-    def _evidence(self, audio: Audio, logits: FloatArray | None, note: str) -> Evidence:
+    def _evidence(self, audio: Audio, answer: FloatArray | None, note: str) -> Evidence:
         segment = Segment(audio.start_s, audio.end_s, None, audio.channel)
         source = f"voice/{self.name}"
-        if logits is None:
+        if answer is None:
             flat = [1 / len(self.labels)] * len(self.labels)
             return Evidence(source, segment, emotion(self.labels, flat), 0.0, note)
-        scaled = logits.astype(np.float64) / float(self.card["temperature"])
+        scaled = answer[: len(self.labels)].astype(np.float64) / float(self.card["temperature"])
         shares = np.exp(scaled - scaled.max())
         probabilities = (shares / shares.sum()).tolist()
+        felt = emotion(self.labels, probabilities)
+        if len(answer) > len(self.labels):
+            arousal, valence, dominance = (float(value) for value in answer[len(self.labels) :])
+            felt = replace(felt, arousal=arousal, valence=valence, dominance=dominance)
         reliability = float(self.card.get("reliability", 1.0))
-        return Evidence(source, segment, emotion(self.labels, probabilities), reliability)
+        return Evidence(source, segment, felt, reliability)
 
 
 def read_card(folder: Path) -> dict[str, Any]:

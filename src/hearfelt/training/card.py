@@ -65,8 +65,7 @@ Held-out answers over all corpora, in % of each gold label (rows are gold).
 {_confusion(facts["confusion"])}
 
 ## Arousal, valence, dominance
-No corpus here has dimensional ratings. These values are {facts["dimensions"]}:
-they say no more than the class probabilities do, and were not trained or measured.
+{_dimensions(facts["dimensions"])}
 
 ## Limits
 * Acted speech only. Actors show more than people feel, and they show it on purpose; expect lower accuracy on
@@ -78,6 +77,15 @@ they say no more than the class probabilities do, and were not trained or measur
 * Utterances of 1 to 5 seconds were learnt. Under 0.1 s there is no answer; over 30 s parts are averaged.
 * What a person shows is not what a person feels. Do not decide about a person by this model.
 """
+
+
+def _dimensions(source: str) -> str:
+    if source.startswith("trained"):
+        return f"These values are {source}. They were not measured on speakers that were not heard."
+    return (
+        f"No corpus here has dimensional ratings. These values are {source}:\n"
+        "they say no more than the class probabilities do, and were not trained or measured."
+    )
 
 
 def _scores(scores: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from hearfelt.models.neural import VoiceNetwork
 from hearfelt.training.files import atomic
 
 TOLERANCE = 1e-4
-"""Largest difference of a logit between torch and onnxruntime that an export may have."""
+"""Largest difference of an output between torch and onnxruntime that an export may have."""
 
 
 def export(network: VoiceNetwork, path: Path) -> float:
@@ -23,6 +23,7 @@ def export(network: VoiceNetwork, path: Path) -> float:
         ModelError: the exported model does not give what torch gives; no file is left behind.
     """
     network = network.eval()
+    outputs = _outputs(network)
     sample = torch.zeros(2, 60, network.options.n_mels) - 8.0
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part:
@@ -30,16 +31,16 @@ def export(network: VoiceNetwork, path: Path) -> float:
             # The newer exporter (dynamo=True) cannot decompose GRU in torch 2.13; this one warns of its age.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                network,
+                _Answers(network).eval(),
                 (sample, torch.tensor([60, 40])),
                 str(part),
                 input_names=["logmel", "lengths"],
-                output_names=["logits"],
+                output_names=outputs,
                 dynamic_axes={
                     "logmel": {0: "batch", 1: "frames"},
                     "lengths": {0: "batch"},
-                    "logits": {0: "batch"},
-                },
+                }
+                | {name: {0: "batch"} for name in outputs},
                 opset_version=17,
                 dynamo=False,
             )
@@ -52,20 +53,37 @@ def export(network: VoiceNetwork, path: Path) -> float:
     return worst
 
 
+class _Answers(torch.nn.Module):
+    """The network with all its outputs: ``logits``, and ``dimensions`` where it has them."""
+
+    def __init__(self, network: VoiceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, logmel: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(one for one in self.network.answers(logmel, lengths) if one is not None)
+
+
+def _outputs(network: VoiceNetwork) -> list[str]:
+    return ["logits", "dimensions"] if network.options.dimensions else ["logits"]
+
+
 @torch.no_grad()
 def parity(network: VoiceNetwork, path: Path, seed: int = 0) -> float:
-    """Largest difference of a logit between torch and onnxruntime over several sizes and lengths."""
+    """Largest difference of an output between torch and onnxruntime over several sizes and lengths."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random, worst = np.random.default_rng(seed), 0.0
+    answers = _Answers(network).eval()
     for batch, frames in ((1, 1), (1, 37), (3, 200), (2, 701)):
         shape = (batch, frames, network.options.n_mels)
         logmel = (3 * random.standard_normal(shape) - 9).astype(np.float32)
         lengths = random.integers((frames + 1) // 2, frames + 1, batch)
         lengths[0] = frames
-        expected = network(torch.from_numpy(logmel), torch.from_numpy(lengths)).numpy()
-        got = session.run(["logits"], {"logmel": logmel, "lengths": lengths})[0]
-        difference = float(np.abs(got - expected).max())
-        worst = max(worst, difference if np.isfinite(difference) else np.inf)
+        expected = answers(torch.from_numpy(logmel), torch.from_numpy(lengths))
+        got = session.run(_outputs(network), {"logmel": logmel, "lengths": lengths})
+        for ours, theirs in zip(expected, got, strict=True):
+            difference = float(np.abs(theirs - ours.numpy()).max())
+            worst = max(worst, difference if np.isfinite(difference) else np.inf)
     return worst

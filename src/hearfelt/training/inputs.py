@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Clips:
         targets: index of each clip's label.
         allowed: corpus to the labels it has, bool ``(n_labels,)``.
         durations_s: length of each recording before trimming.
+        dimensions: rated arousal, valence, dominance, NaN where there is no rating, shape ``(n_clips, 3)``.
     """
 
     examples: tuple[Example, ...]
@@ -44,6 +46,7 @@ class Clips:
     targets: npt.NDArray[np.int64]
     allowed: dict[str, npt.NDArray[np.bool_]]
     durations_s: FloatArray
+    dimensions: FloatArray
 
     def logmel(self, index: int) -> FloatArray:
         """One clip, float32 ``(n_frames, n_mels)``."""
@@ -56,7 +59,10 @@ class Clips:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What the network gets: log-mels padded to one length, and up to two targets a clip (mixup)."""
+    """What the network gets: log-mels padded to one length, and up to two targets a clip (mixup).
+
+    ``dimensions`` ``(batch, 3)`` are mixed already; NaN where one of the two clips was not rated.
+    """
 
     logmel: torch.Tensor
     lengths: torch.Tensor
@@ -65,6 +71,7 @@ class Batch:
     other_targets: torch.Tensor
     other_allowed: torch.Tensor
     share: torch.Tensor
+    dimensions: torch.Tensor
 
 
 def load(recipe: Recipe, data: Path, cache: Path, report: Report) -> Clips:
@@ -97,7 +104,13 @@ def load(recipe: Recipe, data: Path, cache: Path, report: Report) -> Clips:
         targets=np.array([recipe.data.labels.index(str(e.gold)) for e in examples], dtype=np.int64),
         allowed=_allowed(examples, recipe.data.labels),
         durations_s=np.array(durations, dtype=np.float32),
+        dimensions=np.array([_rated(e) for e in examples], dtype=np.float32).reshape(-1, 3),
     )
+
+
+def _rated(example: Example) -> list[float]:
+    values = (example.arousal, example.valence, example.dominance)
+    return [math.nan if value is None else value for value in values]
 
 
 def _allowed(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
@@ -225,6 +238,8 @@ def _batch(
     clips: Clips, logmels: list[FloatArray], group: list[int], partners: list[int], shares: FloatArray
 ) -> Batch:
     padded, lengths = pad(logmels)
+    share = shares[:, None]
+    rated = share * clips.dimensions[group] + (1 - share) * clips.dimensions[partners]
 
     def allowed(indices: list[int]) -> torch.Tensor:
         return torch.from_numpy(np.stack([clips.allowed[clips.examples[i].corpus] for i in indices]))
@@ -237,4 +252,5 @@ def _batch(
         torch.from_numpy(clips.targets[partners]),
         allowed(partners),
         torch.from_numpy(shares),
+        torch.from_numpy(rated),
     )

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hearfelt.models.neural import NetworkOptions, VoiceNetwork, masked_cross_entropy
+from hearfelt.errors import CorpusError
+from hearfelt.models.neural import NetworkOptions, VoiceNetwork, ccc_loss, masked_cross_entropy
 from hearfelt.training import inputs
 from hearfelt.training.files import atomic
 from hearfelt.training.inputs import Batch, Clips
@@ -38,7 +39,11 @@ def train(recipe: Recipe, clips: Clips, indices: Sequence[int], folder: Path, re
     Args:
         folder: gets ``checkpoint.pt`` (resumed from where present) and ``log.jsonl``, one line an epoch.
         report: told after every epoch, in one line with the time left.
+
+    Raises:
+        CorpusError: the recipe asks for dimensions, and fewer than two of the clips were rated.
     """
+    _check_ratings(recipe, clips, indices)
     torch.set_num_threads(recipe.loop.threads)
     torch.manual_seed(recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,8 +132,8 @@ def _epoch(run: _Run, clips: Clips, indices: Sequence[int], number: int) -> dict
     losses, hits, count = 0.0, 0, 0
     for batch in inputs.epoch(clips, indices, run.recipe, number):
         with torch.autocast("cpu", torch.bfloat16, enabled=run.recipe.loop.bf16):
-            logits = run.network(batch.logmel, batch.lengths)
-        loss = _loss(logits, batch, run.recipe.loop)
+            logits, rated = run.network.answers(batch.logmel, batch.lengths)
+        loss = _loss(logits, rated, batch, run.recipe.loop)
         run.step(loss)
         losses += float(loss.detach()) * len(batch.lengths)
         known = logits.detach().float().masked_fill(~batch.allowed, float("-inf"))
@@ -137,10 +142,24 @@ def _epoch(run: _Run, clips: Clips, indices: Sequence[int], number: int) -> dict
     return {"loss": losses / count, "accuracy": hits / count, "clips": count, "s": time.monotonic() - began}
 
 
-def _loss(logits: Tensor, batch: Batch, loop: LoopOptions) -> Tensor:
+def _loss(logits: Tensor, rated: Tensor | None, batch: Batch, loop: LoopOptions) -> Tensor:
     own = masked_cross_entropy(logits, batch.targets, batch.allowed, loop.smoothing)
     other = masked_cross_entropy(logits, batch.other_targets, batch.other_allowed, loop.smoothing)
-    return (batch.share * own + (1 - batch.share) * other).mean()
+    loss = (batch.share * own + (1 - batch.share) * other).mean()
+    return loss if rated is None else loss + loop.dimension_weight * ccc_loss(rated, batch.dimensions)
+
+
+def _check_ratings(recipe: Recipe, clips: Clips, indices: Sequence[int]) -> None:
+    """A head that learnt nothing must not pass for a trained one."""
+    if not recipe.network.dimensions:
+        return
+    counts = np.isfinite(clips.dimensions[list(indices)]).sum(axis=0)
+    for name, count in zip(("arousal", "valence", "dominance"), counts.tolist(), strict=True):
+        if count < 2:
+            raise CorpusError(
+                f"{count} clips have a rating of {name}, at least 2 are needed to learn it: add the column "
+                f"{name} to the manifest, or set dimensions = false in the recipe"
+            )
 
 
 def _steps(clips: Clips, indices: Sequence[int], recipe: Recipe) -> int:

@@ -64,7 +64,10 @@ def _facts(recipe: Recipe, held: HeldOut, out: Path) -> dict[str, Any]:
         "licence": licence,
         "commercial": licence in ("CC BY 4.0",),
         "licences_of_corpora": {name: LICENCES[name] for name in recipe.data.corpora},
-        "dimensions": f"derived from the class probabilities by published coordinates ({DIMENSIONS_SOURCE})",
+        "dimensions": final.get(
+            "dimensions",
+            f"derived from the class probabilities by published coordinates ({DIMENSIONS_SOURCE})",
+        ),
         "protocol": (
             f"{recipe.protocol.folds} folds, every speaker held out once, dealt by corpus and gender with "
             f"seed {recipe.protocol.seed}; fixed {recipe.loop.epochs} epochs, nothing tuned or stopped on "

@@ -69,6 +69,7 @@ class NetworkChoice:
     dropout: float = 0.3
     floor_db: float = 70.0
     level_db: float = 10.0
+    dimensions: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class LoopOptions:
         average: decay a step of the running average of the weights (Polyak averaging), which is what is kept.
         bf16: compute in bfloat16 where that is safe.
         max_s: training clips are cut to this length.
+        dimension_weight: of the CCC loss beside the cross-entropy; read where the network has ``dimensions``.
     """
 
     epochs: int = 30
@@ -93,12 +95,15 @@ class LoopOptions:
     bf16: bool = True
     max_s: float = 3.2
     threads: int = 1
+    dimension_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 2:
             raise OptionError(
                 f"epochs={self.epochs}, batch={self.batch}: at least 1 epoch and 2 clips a batch"
             )
+        if not self.dimension_weight >= 0:
+            raise OptionError(f"dimension_weight={self.dimension_weight}: it must be 0 or more")
 
 
 @dataclass(frozen=True)

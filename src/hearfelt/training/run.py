@@ -30,6 +30,9 @@ from hearfelt.training.files import atomic, write_json
 from hearfelt.training.inputs import Clips, Report
 from hearfelt.training.recipe import Recipe
 
+TRAINED = "trained on the ratings of the corpora with a concordance loss"
+"""What the card says of the dimensions of a network that has learnt them."""
+
 
 def describe(recipe: Recipe) -> dict[str, Any]:
     """What repeats a run: its options, seed, code and versions."""
@@ -65,12 +68,22 @@ def open_folder(recipe: Recipe, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     options = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8"))["recipe"] != options:
+        stored = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+        if _filled(stored, json.loads(json.dumps(dataclasses.asdict(Recipe())))) != options:
             raise OptionError(
                 f"{out} holds a run with other options: give another --out or remove that folder"
             )
         return
     write_json(path, describe(recipe))
+
+
+def _filled(stored: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """A stored recipe with the options that it is too old to name: they had the default's effect."""
+    sections = {
+        name: defaults[name] | value if isinstance(value, dict) and name in defaults else value
+        for name, value in stored.items()
+    }
+    return defaults | sections
 
 
 def protocol_splits(recipe: Recipe, clips: Clips, data: Path) -> list[Split]:
@@ -146,7 +159,8 @@ def save_network(
 def card(recipe: Recipe, name: str, temperature: float) -> dict[str, Any]:
     """What `VoiceModel` needs to know of a model; `publish` adds scores and licence."""
     facts = describe(recipe)
-    return {
+    trained = {"dimensions": TRAINED} if recipe.network.dimensions else {}
+    return trained | {
         "name": name,
         "version": recipe.version,
         "kind": "voice",
