@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,26 @@ def test_the_finer_label_of_the_words_is_told() -> None:
     )
     assert fuse(words).reason == "words point to anger (annoyance)"
     assert fuse(words, language="zh").reason == "话语指向愤怒"
+
+
+def test_quotes_are_told_only_for_the_label_they_were_found_for() -> None:
+    """The words name anger; a calibration that turns the side to fear must not quote them for fear."""
+    calibration = plain()
+    turned = tuple(4.0 if label == "fear" else 0.0 for label in EKMAN7)
+    calibration = replace(
+        calibration, sources={**calibration.sources, "words": SourceCalibration(bias=turned)}
+    )
+    scores = {"anger": 0.7, "fear": 0.02, "nervousness": 0.05}
+    details = {"words": ["furious"], "goemotions": scores}
+    words = evidence("words/goemotions", anger=0.6, details=details)
+    assert fuse(words).reason == "words point to anger ('furious')"
+    assert fuse(words, calibration=calibration).reason == "words point to fear"
+    voice = evidence("voice/base", anger=0.9)
+    assert "furious" not in fuse(voice, words, calibration=calibration).reason
+    seen = evidence(
+        "words/goemotions", anger=0.6, details={**details, "goemotions": {"anger": 0.7, "nervousness": 0.3}}
+    )
+    assert fuse(seen, calibration=calibration).reason == "words point to fear (nervousness)"
 
 
 def test_a_source_that_counts_little_is_named() -> None:

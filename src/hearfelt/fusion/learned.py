@@ -16,9 +16,6 @@ from hearfelt.labels import EKMAN7
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "fusion" / "model.json"
 """The calibration that comes with the package."""
 
-FAMILIES = ("voice", "words", "llm")
-"""What comes before the slash in the name of a source; the order in which a reason names them."""
-
 
 @dataclass(frozen=True)
 class SourceCalibration:

@@ -14,6 +14,8 @@ LANGUAGES = ("en", "zh")
 MAX_CUES = 3
 MAX_QUOTES = 2
 MAX_QUOTE_CHARACTERS = 60
+FINE_LEAST = 0.1
+"""A finer label with a lower score was hardly seen, and is not shown."""
 LITTLE = 0.4
 """A source whose reliability lies below this is said to count little."""
 
@@ -155,19 +157,21 @@ def _other(name: str, side: Side, language: str) -> list[str]:
 def _because(side: Side, language: str) -> str:
     """The words that a source leans on, or the finer label it saw, in brackets; empty where it gives none.
 
-    They stand in the details of the evidence: ``words``, quotes; ``goemotions``, label to score.
+    They stand in the details of the evidence: ``words``, quotes; ``goemotions``, label to score. Quotes speak
+    for the label of the evidence itself: calibration may have moved the side to another, which they do not
+    explain.
     """
     say = SENTENCES[language]
     for evidence in side.evidence:
         quotes = [q for q in evidence.details.get("words", ()) if isinstance(q, str) and q.strip()]
-        if quotes:
+        if quotes and evidence.emotion.label == side.label:
             shown = [say["quote"].format(_short(q.strip())) for q in quotes[:MAX_QUOTES]]
             return say["because"].format(say["comma"].join(shown))
         fine = evidence.details.get("goemotions")
         if isinstance(fine, Mapping) and language == "en":
             within = [label for label in fine if EKMAN.get(label) == side.label]
             top = max(within, key=lambda label: fine[label], default=side.label)
-            if top not in (side.label, "joy"):
+            if top not in (side.label, "joy") and fine[top] >= FINE_LEAST:
                 return say["because"].format(top)
     return ""
 
