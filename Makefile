@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .venv-demo
+SOURCES := $(shell find src -type f -not -path '*/__pycache__/*')
 
 .PHONY: setup test test-slow check bench demo example clean
 
@@ -26,7 +27,7 @@ check: setup
 bench: setup
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-$(DEMO)/.ready: pyproject.toml
+$(DEMO)/.ready: pyproject.toml $(SOURCES)
 	@test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/python -m pip install -q .
 	@touch $@
@@ -34,6 +35,9 @@ $(DEMO)/.ready: pyproject.toml
 demo: $(DEMO)/.ready
 	$(DEMO)/bin/hearfelt analyze examples/call/call.flac --transcript examples/call/call.srt \
 		--speakers agent,customer --out demo-report
+
+example: setup
+	$(BIN)/python examples/call/make.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) demo-report build dist

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hearfelt.errors import HearfeltError
     from hearfelt.pipeline.offline import Recognizer, analyze
     from hearfelt.pipeline.options import RecognizerOptions
     from hearfelt.types import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "HearfeltError": "hearfelt.errors",
     "analyze": "hearfelt.pipeline.offline",
     "Recognizer": "hearfelt.pipeline.offline",
     "RecognizerOptions": "hearfelt.pipeline.options",
@@ -58,6 +60,7 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Features",
+    "HearfeltError",
     "Recognizer",
     "RecognizerOptions",
     "Report",

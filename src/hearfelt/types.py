@@ -7,6 +7,7 @@ arousal, valence and dominance lie in [-1, 1], probabilities and confidences in 
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import math
 import types as _types
@@ -137,13 +138,29 @@ class Transcript:
 
     def between(self, segment: Segment) -> tuple[Word, ...]:
         """The words whose middle lies inside a segment, of its speaker and channel where words name one."""
+        return ByTime(self).between(segment)
+
+
+class ByTime:
+    """The words of a transcript sorted once, to ask for those of many segments."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._words = sorted(transcript.words, key=_middle)
+        self._middles = [_middle(word) for word in self._words]
+
+    def between(self, segment: Segment) -> tuple[Word, ...]:
+        """As `Transcript.between`, in order of time."""
+        first = bisect.bisect_left(self._middles, segment.start_s)
+        last = bisect.bisect_left(self._middles, segment.end_s)
         return tuple(
             word
-            for word in self.words
-            if segment.start_s <= (word.start_s + word.end_s) / 2 < segment.end_s
-            and word.speaker in (None, segment.speaker)
-            and word.channel in (None, segment.channel)
+            for word in self._words[first:last]
+            if word.speaker in (None, segment.speaker) and word.channel in (None, segment.channel)
         )
+
+
+def _middle(word: Word) -> float:
+    return (word.start_s + word.end_s) / 2
 
 
 def join_words(words: typing.Sequence[Word]) -> str:

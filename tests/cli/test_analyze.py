@@ -6,15 +6,19 @@ import csv
 import io
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 
 from hearfelt import reports
+from hearfelt.cli import app
+from hearfelt.pipeline.offline import Recognizer
 
 from .conftest import Run
 
@@ -41,7 +45,7 @@ def test_the_whole_job(hearfelt: Run, example_call: Path, tmp_path: Path) -> Non
         "out",
     )
     assert done.returncode == 0, done.stderr
-    names = {p.name for p in (tmp_path / "out").iterdir()}
+    names = {p.name for p in (tmp_path / "out").iterdir() if not p.name.startswith(".")}
     assert names == {f"report.{end}" for end in ("json", "csv", "html", "srt", "vtt", "TextGrid", "rttm")}
     report = reports.read(tmp_path / "out" / "report.json")
     assert {s.speaker for s in report.speakers} == {"agent", "customer"}
@@ -95,6 +99,79 @@ def test_folder_resume_and_json_lines(hearfelt: Run, short: Path, tmp_path: Path
     assert [Path(json.loads(line)["file"]).name for line in lines] == ["again.wav", "short.wav"]
 
 
+def test_resume_hears_again_what_has_changed(hearfelt: Run, short: Path, tmp_path: Path) -> None:
+    base = ("analyze", short, "--out", "out", "--resume", "--transcriber", "none")
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:03,000\nGood morning\n", encoding="utf-8")
+    done = "already done"
+    assert done not in hearfelt(*base).stderr
+    assert done in hearfelt(*base).stderr
+    assert done not in hearfelt(*base, "--speakers", "agent,customer").stderr, "other speakers"
+    assert done not in hearfelt(*base, "--transcript", words).stderr, "a transcript"
+    assert done in hearfelt(*base, "--transcript", words).stderr
+    words.write_text("1\n00:00:01,000 --> 00:00:03,000\nGood evening\n\n", encoding="utf-8")
+    assert done not in hearfelt(*base, "--transcript", words).stderr, "another transcript"
+    (tmp_path / "out" / "report.rttm").unlink()
+    assert done not in hearfelt(*base, "--transcript", words).stderr, "a file of the report is gone"
+    samples, rate = soundfile.read(str(short))
+    soundfile.write(str(short), samples[: 9 * rate], rate)
+    assert done not in hearfelt(*base, "--transcript", words).stderr, "another recording"
+    assert reports.read(tmp_path / "out" / "report.json").duration_s == pytest.approx(9)
+    assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_resume_does_not_take_a_broken_report_for_done(hearfelt: Run, short: Path, tmp_path: Path) -> None:
+    whole = short.read_bytes()
+    base = ("analyze", short, "--out", "out", "--transcriber", "none", "--resume")
+    assert hearfelt(*base).returncode == 0
+    assert (tmp_path / "out" / ".done.json").is_file()
+    short.write_bytes(whole[: len(whole) * 2 // 3])
+    for _ in range(2):
+        broken = hearfelt(*base)
+        assert broken.returncode == 2
+        assert "breaks off" in broken.stderr
+        assert "already done" not in broken.stderr
+        assert not (tmp_path / "out" / ".done.json").exists(), "the old mark is gone"
+    assert (tmp_path / "out" / "report.json").is_file()
+
+
+def test_resume_does_not_take_a_report_without_its_language_model_for_done(
+    hearfelt: Run, short: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:  # a port at which nobody listens
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        text = tmp_path / "words.txt"
+        text.write_text("We were told it would work. " * 5, encoding="utf-8")
+        base = ("analyze", short, "--out", "out", "--transcript", text, "--resume")
+        for _ in range(2):
+            done = hearfelt(*base, "--llm", "tiny", "--llm-url", url)
+            assert done.returncode == 2
+            assert "the report stands without the language model" in done.stderr
+
+
+def test_any_error_of_one_recording_leaves_the_others(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (short.parent / "again.wav").write_bytes(short.read_bytes())
+    real = Recognizer.open
+
+    def fails(self: Recognizer, source: Any, **rest: Any) -> Any:
+        if Path(source).name == "again.wav":
+            raise ZeroDivisionError("nobody\nforesaw this")
+        return real(self, source, **rest)
+
+    monkeypatch.setattr(Recognizer, "open", fails)
+    out = tmp_path / "out"
+    code = app.run(["analyze", str(short.parent), "--transcriber", "none", "--out", str(out)])
+    errors = capsys.readouterr().err
+    assert code == 2
+    assert f"hearfelt: {short.parent / 'again.wav'}: ZeroDivisionError: nobody foresaw this\n" in errors
+    assert "1 of 2 recordings failed; the others are done" in errors
+    assert (out / "short.wav" / ".done.json").is_file()
+    assert not (out / "again.wav").exists()
+
+
 def test_interrupt_keeps_what_was_heard(example_call: Path, tmp_path: Path) -> None:
     samples, rate = soundfile.read(str(example_call))
     path = tmp_path / "long.flac"
@@ -128,6 +205,7 @@ def test_interrupt_keeps_what_was_heard(example_call: Path, tmp_path: Path) -> N
     report = reports.read(tmp_path / "out" / "report.json")
     assert report.estimates
     assert any("interrupted after" in warning for warning in report.warnings)
+    assert not (tmp_path / "out" / ".done.json").exists(), "--resume hears it again"
 
 
 def test_a_reader_that_goes_away_is_no_error(example_call: Path) -> None:

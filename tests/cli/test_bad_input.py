@@ -108,7 +108,11 @@ def test_unknown_names(hearfelt: Run, call: Path) -> None:
     says(hearfelt, call, "--format", "docx", words="unknown format 'docx'; known: json, csv")
     says(hearfelt, call, "--language", "fr", words="unknown report language 'fr'; known: en, zh")
     says(hearfelt, call, "--profile", "free", words="unknown profile 'free'; known: research, commercial")
-    says(hearfelt, call, "--coverage", "1.5", words="coverage is 1.5; it must be at least 0.5 and below 1")
+    says(
+        hearfelt, call, "--coverage", "1.5", words="coverage is 1.5; it must be at least 0.5 and at most 0.99"
+    )
+    says(hearfelt, call, "--max-risk", "0", words="max_risk is 0.0; it must be above 0 and at most 1")
+    says(hearfelt, call, "--coverage", "0", words="coverage is 0.0; it must be at least 0.5")
 
 
 def test_commercial_profile_refuses_research_weights(hearfelt: Run, call: Path) -> None:
@@ -117,6 +121,16 @@ def test_commercial_profile_refuses_research_weights(hearfelt: Run, call: Path) 
 
 def test_resume_without_a_folder(hearfelt: Run, call: Path) -> None:
     says(hearfelt, call, "--resume", words="--resume skips what is already in --out; say --out FOLDER")
+
+
+def test_out_that_cannot_be_a_folder(hearfelt: Run, call: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("mine", encoding="utf-8")
+    says(hearfelt, call, "--out", taken, words=f"--out {taken} is a file; name a folder for the reports")
+    says(hearfelt, call, "--out", taken / "in", words="taken/in cannot be written (Not a directory); name")
+    done = hearfelt("analyze", "--transcriber", "none", call, "--out", taken)
+    assert done.stdout == "", "nothing was heard in vain"
+    assert taken.read_text(encoding="utf-8") == "mine"
 
 
 def test_unknown_option_and_verb(hearfelt: Run) -> None:
@@ -130,7 +144,9 @@ def test_unreachable_language_model_leaves_the_report(hearfelt: Run, call: Path,
     with socket.socket() as taken:  # a port at which nobody listens
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        arguments = ("--llm", "tiny", "--llm-url", url, "--out", "out", "--transcriber", "none")
+        text = tmp_path / "call.txt"
+        text.write_text("We were told it would work. " * 5, encoding="utf-8")
+        arguments = ("--llm", "tiny", "--llm-url", url, "--out", "out", "--transcript", text)
         done = hearfelt("analyze", call, *arguments)
     assert done.returncode == 2
     assert "the report stands without the language model" in done.stderr

@@ -71,7 +71,9 @@ def test_addresses_are_taken_as_people_write_them(given: str, wanted: str) -> No
     assert endpoint(given) == wanted
 
 
-@pytest.mark.parametrize("url", ["", "ftp://h", "http://", "http://h:99999", "http://u:secret@h:x"])
+@pytest.mark.parametrize(
+    "url", ["", "ftp://h", "http://", "http://h:99999", "http://u:secret@h:x", "u:secret@h:x", "http://[::1"]
+)
 def test_what_is_no_address_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(OptionError, match="is no address of a chat server; give one such as http") as caught:
         endpoint(url)
@@ -222,3 +224,10 @@ def test_a_queue_gives_its_replies_and_keeps_the_questions() -> None:
     with pytest.raises(ChatError, match="the queue of replies is empty"):
         queue.chat(QUESTION)
     assert queue.asked[0] == (tuple(QUESTION), SCHEMA)
+
+
+@pytest.mark.parametrize("given", ["http://u:secret@h:8000/v1?key=secret", "u:secret@h:8000?key=secret"])
+def test_the_address_that_is_shown_holds_no_password(given: str) -> None:
+    model = chat(given)
+    assert model.url == "http://h:8000/v1/chat/completions"
+    assert "secret" not in str(model.identity)

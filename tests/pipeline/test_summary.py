@@ -43,7 +43,31 @@ def test_interruptions_need_another_speaker_a_real_overlap_and_going_on() -> Non
         Segment(9.0, 15.0, "a", 0),
         Segment(10.0, 11.0, "b", 1),  # said meanwhile, did not go on
     ]
-    assert summary.interruptions(speech) == {"b": 1}
+    assert summary.interruptions(speech) == {("b", 1): 1}
+
+
+def test_interruptions_of_namesakes_are_counted_apart() -> None:
+    """Two people whose names nobody gave: only the one on channel 1 interrupted."""
+    emotion = estimate(0, 1, "a").emotion
+    spans = [Segment(0.0, 5.0, None, 0), Segment(4.0, 7.0, None, 1)]
+    found = summary.speakers([Estimate(span, emotion, 0.9) for span in spans])
+    assert [(s.channel, s.interruptions) for s in found] == [(0, 0), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("It's not repaired – three times!", 5),
+        ("这不行。", 3),
+        ("我用 WiFi，really 慢", 5),
+        ("こんにちは、世界", 7),
+        ("ที่นี่", 2),
+        ("안녕 하세요", 2),
+    ],
+)
+def test_words_are_counted_in_every_script(text: str, count: int) -> None:
+    assert summary.word_count(text) == count
 
 
 def test_silence_and_overlap_add_up() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from hearfelt import reports
+from hearfelt.reports import palette
 from hearfelt.types import Report
 from tests.reports.test_html import EDGES
 
@@ -49,6 +52,21 @@ WEAK_TEXT = """() => {
   return found;
 }"""
 """Every visible text whose contrast with what lies behind it is below WCAG AA."""
+
+COUNT_COLOURS = """async (picture) => {
+  const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+  const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+  pen.drawImage(bitmap, 0, 0);
+  const data = pen.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  const found = {};
+  for (let i = 0; i < data.length; i += 4) {
+    const colour = "#" + [0, 1, 2].map((c) => data[i + c].toString(16).padStart(2, "0")).join("");
+    found[colour] = (found[colour] || 0) + 1;
+  }
+  return found;
+}"""
+"""Counts the colours of a PNG picture given in base64."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
@@ -114,6 +132,19 @@ def shown(browser: Any, files: Path) -> Iterator[Shown]:
 def background(page: Any) -> str:
     """The colour behind the page as the browser computed it."""
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def pixels(page: Any) -> Counter[str]:
+    """How many pixels of each colour (``#rrggbb``) screenshots of the ribbons have together."""
+    found: Counter[str] = Counter()
+    blank = page.context.browser.new_page()  # the report itself forbids a page to load a picture
+    try:
+        for ribbon in page.locator(".ribbon").all():
+            picture = base64.b64encode(ribbon.screenshot()).decode()
+            found.update(blank.evaluate(COUNT_COLOURS, picture))
+    finally:
+        blank.close()
+    return found
 
 
 @pytest.mark.parametrize("stem", ["call", "call-zh", *(f"edge-{i}" for i in range(len(EDGES)))])
@@ -225,6 +256,26 @@ def test_dark_by_system_and_by_choice(shown: Shown) -> None:
     light.reload()
     assert background(light) == background(dark), "the choice is kept"
     shown.requests.pop()
+
+
+def test_a_picture_of_the_ribbon_has_the_colours_of_the_emotions(shown: Shown, call: Report) -> None:
+    """What is painted, not what is computed: pixels of a screenshot, in both themes."""
+    felt = sorted({estimate.label for estimate in call.estimates if not estimate.abstained})
+    behind: list[str] = []
+    for number, scheme in enumerate(("light", "dark")):
+        page = shown.open("call", DESKTOP, scheme=scheme)
+        painted = pixels(page)
+        seen = [label for label in felt if painted[palette.COLOURS[label][number]] > 500]
+        assert len(seen) >= 3, (scheme, painted.most_common(8))
+        assert not [label for label in felt if painted[palette.COLOURS[label][1 - number]] > 100]
+        page.add_style_tag(content=".m{visibility:hidden}")
+        without = pixels(page)
+        left = {label: without[palette.COLOURS[label][number]] for label in seen}
+        assert max(left.values()) == 0, f"colours that no mark painted: {left}"
+        behind.append(without.most_common(1)[0][0])
+    light, dark = (palette.luminance(colour) for colour in behind)
+    assert light > 0.8, behind
+    assert dark < 0.05, behind
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import hearfelt
 from hearfelt.cli.options import split_names, with_recognizer_options
-from hearfelt.errors import HearfeltError, OptionError, unknown_name
+from hearfelt.errors import HearfeltError, InputError, OptionError, unknown_name
 
 if TYPE_CHECKING:
     from hearfelt.cli.progress import Progress
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from hearfelt.pipeline.offline import Recognizer
     from hearfelt.pipeline.options import RecognizerOptions
     from hearfelt.types import Report
+
+MARKER = ".done.json"
+"""Lies beside a report that is whole: what it was made of, for ``--resume``."""
 
 
 @with_recognizer_options
@@ -35,7 +40,7 @@ def analyze(
         str | None,
         typer.Option("--format", help="Print one format instead: json, csv, html, srt, vtt, textgrid, rttm."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Skip what is already in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip what is already done in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no utterances, only the summary.")] = False,
 ) -> int:
     """Tell who felt what, when, how sure that is and why."""
@@ -51,23 +56,41 @@ def analyze(
     todo = batch.jobs(recordings, transcript)
     if output_format not in (None, "json", "csv") and len(todo) > 1:
         raise OptionError(f"--format {output_format} prints one recording, not {len(todo)}; use --out FOLDER")
+    if out is not None:
+        _make_folder(out)
     run = _Run(options, split_names(speakers), out, output_format, quiet, len(todo))
     failed = 0
     with Progress(len(todo)) as progress:
         for job in todo:
             if resume and run.is_done(job):
                 progress.say(f"{job.source}: already done")
-                continue
-            try:
-                run.hear(job, progress, Recognizer)
-            except HearfeltError as error:
-                if len(todo) == 1:
-                    raise
+            elif not run.attempt(job, progress, Recognizer):
                 failed += 1
-                progress.say(f"hearfelt: {error}")
+            progress.finish()
     if failed:
         progress.say(f"hearfelt: {failed} of {len(todo)} recordings failed; the others are done")
     return 2 if failed else 0
+
+
+def _make_folder(out: Path) -> None:
+    """Makes the folder of the results and tries it, so that no recording is heard in vain.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    import tempfile
+
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder for the reports")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {out} cannot be written ({error.strerror or error}); "
+            "name a folder that can be made and written"
+        ) from error
 
 
 class _Run:
@@ -96,9 +119,8 @@ class _Run:
         return self.out if self.out is None or self.n_jobs == 1 else self.out / job.name
 
     def is_done(self, job: Job) -> bool:
-        """Whether a whole report of this recording, made with these options, is there."""
+        """Whether this recording, as it is now, was heard to its end with these options before."""
         from hearfelt import reports
-        from hearfelt.types import to_dict
 
         folder = self.folder(job)
         if folder is None or not all(
@@ -106,10 +128,40 @@ class _Run:
         ):
             return False
         try:
-            report = reports.read(folder / "report.json")
-        except HearfeltError:
+            return bool(json.loads((folder / MARKER).read_text(encoding="utf-8")) == self._fingerprint(job))
+        except (OSError, ValueError):
             return False
-        return report.file == str(job.source) and to_dict(report.options) == _plain(self.options)
+
+    def attempt(self, job: Job, progress: Progress, recognizer_class: type[Recognizer]) -> bool:
+        """Hears one of many: what goes wrong is said in one line, and False tells so. One alone raises."""
+        folder = self.folder(job)
+        before = self._fingerprint(job)
+        try:
+            if folder is not None:
+                _unmark(folder)
+            self.hear(job, progress, recognizer_class)
+            if folder is not None:
+                _mark(folder, before)
+        except BrokenPipeError:
+            raise  # nobody reads any more: that is the end of all of them
+        except Exception as error:
+            if self.n_jobs == 1:
+                raise
+            progress.say(f"hearfelt: {in_one_line(error, job.source)}")
+            return False
+        return True
+
+    def _fingerprint(self, job: Job) -> dict[str, Any]:
+        """What the results depend on, as plain JSON: they stand as long as none of it changes."""
+        found = {
+            "source": _state(job.source),
+            "transcript": None if job.transcript is None else _state(job.transcript),
+            "speakers": self.speakers,
+            "options": self.options.public(),
+            "version": hearfelt.__version__,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(found, default=str))
+        return plain
 
     def hear(self, job: Job, progress: Progress, recognizer_class: type[Recognizer]) -> None:
         """Hears one recording, prints as it goes, writes what was asked for."""
@@ -137,7 +189,6 @@ class _Run:
                 analysis.warn(f"interrupted after {analysis.heard_s:.0f} s; what follows was not heard")
             report = analysis.report()
             failure = analysis.failure()
-        progress.finish()
         self._hand_over(report, job)
         if interrupted:
             raise KeyboardInterrupt
@@ -166,8 +217,6 @@ class _Run:
 
         text = reports.render(report, self.format or "json", language=self.options.language)
         if self.format == "json" and self.n_jobs > 1:
-            import json
-
             text = json.dumps(json.loads(text), ensure_ascii=False)
         if self.format == "csv":
             text = text.removeprefix("\ufeff")
@@ -178,9 +227,38 @@ class _Run:
         sys.stdout.flush()
 
 
-def _plain(options: Any) -> Any:
-    """Options as they stand in a report that was read back."""
-    import json
-    from dataclasses import asdict
+def in_one_line(error: Exception, source: Path) -> str:
+    """What went wrong: our own sentence, or the kind of an error that nobody foresaw, and the file."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, HearfeltError) else f"{source}: {type(error).__name__}: {text}"
 
-    return json.loads(json.dumps(asdict(options)))
+
+def _state(path: Path) -> dict[str, Any]:
+    """A file as it is now; without size and time where there is none."""
+    known: dict[str, Any] = {"path": str(path.absolute())}
+    try:
+        found = path.stat()
+    except OSError:
+        return known
+    return {**known, "size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _unmark(folder: Path) -> None:
+    try:
+        (folder / MARKER).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror or error}); name another --out"
+        ) from error
+
+
+def _mark(folder: Path, fingerprint: dict[str, Any]) -> None:
+    """Written last and moved into place, so that it is there only where everything else is."""
+    beside = folder / f"{MARKER}.part"
+    try:
+        beside.write_text(json.dumps(fingerprint, indent=1) + "\n", encoding="utf-8")
+        beside.replace(folder / MARKER)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror or error}); name another --out"
+        ) from error

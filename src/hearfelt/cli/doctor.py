@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from importlib.util import find_spec
 
 import hearfelt
@@ -24,8 +27,10 @@ EXTRAS = (
 
 def doctor() -> int:
     """Say what is installed, which models are in use, what is missing and how to get it."""
+    from hearfelt.language.chat import OWN_KEY
     from hearfelt.pipeline import weights
-    from hearfelt.transcribers.auto import choose
+    from hearfelt.transcribers import whisper
+    from hearfelt.transcribers.auto import WHISPER_ORDER, choose
 
     bad = 0
     print(f"hearfelt {hearfelt.__version__} on Python {platform.python_version()}, {platform.platform()}")
@@ -54,9 +59,29 @@ def doctor() -> int:
             else "not for products: --profile commercial refuses it"
         )
         print(f"  ok   {name} ({card.get('kind')}, {card.get('licence')}; {products})")
+    _say_other_data()
     _, note = choose()
     print(f"words\n  {note}")
+    cached = [model for model in WHISPER_ORDER if whisper.cached(model)]
+    print(f"  whisper models on this machine: {', '.join(cached) or 'none'}")
+    print("language model")
+    for name in (OWN_KEY, "OPENAI_API_KEY"):
+        print(f"  {name} is {'set' if os.environ.get(name) else 'not set'}")
+    print("  asked only with --llm NAME, at --llm-url")
     return 2 if bad else 0
+
+
+def _say_other_data() -> None:
+    """What is in use beside the weights: the voice activity model and the figures behind the cues."""
+    from hearfelt.audio import vad
+
+    activity = vad.component()
+    print(
+        f"  ok   {activity.name} {activity.version} ({activity.kind}, {activity.licence}; products allowed)"
+    )
+    population = json.loads((files("hearfelt.features") / "population.json").read_text(encoding="utf-8"))
+    corpora = ", ".join(f"{name} {licence}" for name, licence in population["corpora"].items())
+    print(f"  ok   population (cues, aggregate figures only, measured on {corpora})")
 
 
 def _version(package: str) -> str | None:

@@ -9,10 +9,12 @@ from hearfelt.types import Estimate, Report, SpeakerSummary
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COURSE_WIDTH = 40
+_MOST_TURNS = 4  # the sharpest; all of them stand in the report
 _TEXTS = {
     "en": {
         "utterances": "{n} utterances, {talk:.1f} s of talk, {interruptions} interruptions",
         "turn": "{dimension} goes from {before:+.2f} to {after:+.2f} at {time}",
+        "more": "{n} smaller turning points stand in the report",
         "total": "{duration} long, {silence:.1f} s of silence, {overlap:.1f} s of overlap",
         "nothing": "no speech was found",
         "warning": "note: ",
@@ -23,6 +25,7 @@ _TEXTS = {
     "zh": {
         "utterances": "{n} 句话，说话 {talk:.1f} 秒，打断 {interruptions} 次",
         "turn": "{time} {dimension}从 {before:+.2f} 变为 {after:+.2f}",
+        "more": "另有 {n} 个较小的转折点，见报告",
         "total": "全长 {duration}，沉默 {silence:.1f} 秒，重叠 {overlap:.1f} 秒",
         "nothing": "没有找到语音",
         "warning": "注意：",
@@ -83,10 +86,14 @@ def _speaker_lines(speaker: SpeakerSummary, language: str) -> Iterator[str]:
     if len(speaker.course) > 1:
         arousal, valence = ([row[axis] for row in speaker.course] for axis in (1, 2))
         yield f"  {texts['arousal']} {_bars(arousal)}  {texts['valence']} {_bars(valence)}"
-    for point in speaker.turning_points:
+    points = sorted(speaker.turning_points, key=lambda p: -abs(p.after - p.before))
+    shown = sorted(points[:_MOST_TURNS], key=lambda p: p.time_s)
+    for point in shown:
         yield "  " + texts["turn"].format(
             dimension=texts[point.dimension], before=point.before, after=point.after, time=clock(point.time_s)
         )
+    if len(points) > len(shown):
+        yield "  " + texts["more"].format(n=len(points) - len(shown))
 
 
 def _bars(values: Sequence[float]) -> str:

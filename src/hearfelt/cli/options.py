@@ -18,11 +18,13 @@ _TABLE: tuple[tuple[str, Any, str], ...] = (
     ("voice", str, "Voice model: a shipped name, a weights folder, or none. [default: base]"),
     ("words", str, "Text model: a shipped name, a weights folder, or none. [default: words]"),
     ("transcriber", str, "Who writes down the words: auto, whisper, sphinx or none. [default: auto]"),
-    ("transcriber_model", str, "Model name or folder for the transcriber."),
+    ("transcriber_model", str, "Model name or folder for whisper."),
     ("speech_language", str, "Language spoken, as en, de or zh. [default: found out]"),
     ("llm", str, "Ask this language model as well."),
     ("llm_url", str, "Its OpenAI-style server. [default: http://localhost:8080/v1]"),
     ("llm_key_env", str, "Environment variable with its key. [default: OPENAI_API_KEY]"),
+    ("llm_timeout_s", float, "Seconds that one of its answers may take. [default: 60]"),
+    ("llm_no_cache", bool, "Keep none of its answers on disk, and ask anew."),
     ("denoise", bool, "Suppress steady noise first."),
     ("language", str, "Language of reasons and reports: en or zh. [default: en]"),
     (
@@ -30,8 +32,9 @@ _TABLE: tuple[tuple[str, Any, str], ...] = (
         str,
         "research, or commercial, which refuses weights with other licences. [default: research]",
     ),
-    ("coverage", float, "How often the label set holds the true label. [default: 0.9]"),
+    ("coverage", float, "How often the label set holds the true label: 0.5 to 0.99. [default: 0.9]"),
     ("max_risk", float, "Largest share of wrong answers; above it the answer is uncertain."),
+    ("neutral_prior", float, "Share of neutral speech to expect, as 0.5 for calls. [default: labels alike]"),
 )
 
 
@@ -74,10 +77,13 @@ def with_recognizer_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def recognizer_options(fields: dict[str, Any]) -> RecognizerOptions:
-    """Options with the fields that were given."""
+    """Options with the fields that were given; 0 is given, None and False are not."""
     from hearfelt.pipeline.options import RecognizerOptions
 
-    return RecognizerOptions(**{name: value for name, value in fields.items() if value not in (None, False)})
+    given = {name: value for name, value in fields.items() if value is not None and value is not False}
+    if given.pop("llm_no_cache", False):
+        given["llm_cache"] = False
+    return RecognizerOptions(**given)
 
 
 def split_names(text: str | None) -> list[str] | None:

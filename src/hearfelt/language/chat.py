@@ -21,6 +21,7 @@ import httpx
 
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.language.base import Message, Reply
+from hearfelt.language.mask import public_url
 
 OWN_KEY = "HEARFELT_LLM_KEY"
 """Environment variable whose key goes to whatever server is named; looked at first."""
@@ -92,7 +93,7 @@ class OpenAIChat:
         self.options = options
         self._key_env = key_env
         self._endpoint = endpoint(url)
-        self.url = _public(self._endpoint)
+        self.url = public_url(self._endpoint)
         self._refused: set[str] = set()
         self._client: httpx.Client | None = None
 
@@ -336,14 +337,14 @@ def endpoint(url: str) -> str:
     text = url.strip()
     if "://" not in text:
         text = f"http://{text}"
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(text)
         known = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
     except ValueError:
         known = False
     if not known:
         raise OptionError(
-            f"{_public(text)!r} is no address of a chat server; give one such as http://localhost:8000/v1"
+            f"{public_url(text)!r} is no address of a chat server; give one such as http://localhost:8000/v1"
         )
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
@@ -364,12 +365,6 @@ def retry_after_s(value: str | None) -> float | None:
     if date.tzinfo is None:
         date = date.replace(tzinfo=timezone.utc)
     return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
-
-
-def _public(url: str) -> str:
-    """An address without name, password and query, fit for a message."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _is_local(url: str) -> bool:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -67,9 +67,9 @@ class JudgeOptions:
         max_chars: characters of dialogue that are told; the oldest turns go first.
         max_cues: vocal cues that are told.
         reliability: weight of its evidence, before any calibration on held-out data.
-        max_failures: after so many failures in a row it asks no more.
-        mask: whether e-mail addresses, long numbers and the like are masked; None masks them where the model
-            is not on this machine.
+        max_failures: after so many failures in a row it asks no more, until `Judge.reset`.
+        mask: whether e-mail addresses, long numbers and the like are masked, in words and speakers' names;
+            None masks them where the model is not on this machine.
         cache: folder in which answers are kept; None keeps none.
     """
 
@@ -113,12 +113,12 @@ class Judge:
             ChatError: the model is down or slow, its answer cannot be used even after one repair, or it
                 failed so often that it is not asked any more.
         """
-        item = self._prepared(item)
+        segment, item = item.segment, self._prepared(item)
         messages = self.messages(item)
         key = self._key(messages)
         kept = self._recall(key)
         if kept is not None:
-            return self._evidence(item, *kept, cached=True)
+            return replace(self._evidence(item, *kept, cached=True), segment=segment)
         if self.warning is not None:
             raise ChatError(self.warning)
         try:
@@ -129,7 +129,12 @@ class Judge:
         self._failures = 0
         if self._cache is not None:
             self._cache.put(key, record)
-        return self._evidence(item, answer, record, cached=False)
+        return replace(self._evidence(item, answer, record, cached=False), segment=segment)
+
+    def reset(self) -> None:
+        """Asks again although it gave up: for the next recording, when the server may be back."""
+        with self._lock:
+            self._failures, self.warning = 0, None
 
     def messages(self, item: JudgeItem) -> list[Message]:
         """The question: instructions, then the recording as JSON between two fence lines."""
@@ -145,15 +150,16 @@ class Judge:
     def _prepared(self, item: JudgeItem) -> JudgeItem:
         masked = self.options.mask if self.options.mask is not None else not self.chat.local
         tidy = (lambda text: _tidy(mask(text))) if masked else _tidy
-        history = tuple(Turn(turn.speaker and _tidy(turn.speaker), tidy(turn.text)) for turn in item.history)
+        history = tuple(Turn(turn.speaker and tidy(turn.speaker), tidy(turn.text)) for turn in item.history)
+        speaker = item.segment.speaker
         return JudgeItem(
-            item.segment,
+            replace(item.segment, speaker=speaker and tidy(speaker)),
             tidy(item.text),
             tuple(_tidy(cue) for cue in item.cues[: self.options.max_cues]),
             history,
             item.voice,
             item.words,
-            item.language,
+            item.language and _tidy(item.language),
         )
 
     def _key(self, messages: Sequence[Message]) -> str:
@@ -207,7 +213,7 @@ class Judge:
             if self._failures >= self.options.max_failures and self.warning is None:
                 self.warning = (
                     f"the language model {self.chat.name!r} failed {self._failures} times in a row and is "
-                    f"not asked any more in this run (last: {error})"
+                    f"not asked any more in this recording (last: {error})"
                 )
 
     def _evidence(

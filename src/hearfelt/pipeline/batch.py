@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,17 +51,22 @@ def jobs(sources: Sequence[Path], transcript: Path | None = None) -> list[Job]:
         )
     names = _unique([name for _, name in found])
     return [
-        Job(path, name, _transcript_of(name, transcript))
-        for (path, _), name in zip(found, names, strict=True)
+        Job(path, name, _transcript_of(own, transcript))
+        for (path, own), name in zip(found, names, strict=True)
     ]
 
 
-def _unique(names: Iterable[str]) -> list[str]:
-    seen: dict[str, int] = {}
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names told apart by a number; a name that somebody has of their own is never made up for another."""
+    own = set(names)
+    count: dict[str, int] = {}
     unique = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+        count[name] = count.get(name, 0) + 1
+        while count[name] > 1 and f"{name}-{count[name]}" in own:
+            count[name] += 1
+        unique.append(name if count[name] == 1 else f"{name}-{count[name]}")
+        own.add(unique[-1])
     return unique
 
 
@@ -69,4 +74,6 @@ def _transcript_of(name: str, transcript: Path | None) -> Path | None:
     if transcript is None or not transcript.is_dir():
         return transcript
     stem = transcript / Path(name).with_suffix("")
-    return next((stem.with_suffix(s) for s in TRANSCRIPT_SUFFIXES if stem.with_suffix(s).is_file()), None)
+    # Not stem.with_suffix: that takes the ".v2" off "call.v2".
+    named = (stem.with_name(f"{stem.name}{suffix}") for suffix in TRANSCRIPT_SUFFIXES)
+    return next((path for path in named if path.is_file()), None)

@@ -9,10 +9,12 @@ from typing import Any
 
 from hearfelt import transcribers
 from hearfelt.audio import vad
+from hearfelt.errors import OptionError, unknown_name
 from hearfelt.features.cues import Population
 from hearfelt.features.frames import FrameFeatures
 from hearfelt.fusion.combine import Fuser
-from hearfelt.language.judge import Judge
+from hearfelt.language.judge import Judge, JudgeOptions
+from hearfelt.language.mask import public_url
 from hearfelt.language.text import TextModel, TextOptions
 from hearfelt.models.onnx import VoiceModel
 from hearfelt.pipeline import weights
@@ -22,6 +24,15 @@ from hearfelt.transcribers.base import Transcriber
 from hearfelt.types import Component
 
 NONE = "none"
+_FUSION = weights.SHIPPED / "fusion"
+_POPULATION = Component(
+    "features",
+    "population",
+    "1",
+    "Apache-2.0",
+    "aggregates of EmoDB (CC BY 4.0), RAVDESS and nEMO (CC BY-NC-SA 4.0): "
+    "twelve means and deviations; no recording can be recovered",
+)
 
 
 @dataclass
@@ -50,9 +61,7 @@ class Parts:
         if options.transcriber == "auto":
             return choose(language=options.speech_language)
         asked = {"model": options.transcriber_model, "language": options.speech_language}
-        known = (
-            options.transcriber == "whisper"
-        )  # the others have neither models nor languages to choose from
+        known = options.transcriber == "whisper"  # `build` refused what the others do not take
         fields = {name: value for name, value in asked.items() if value is not None and known}
         return transcribers.build(options.transcriber, **fields), ""
 
@@ -62,7 +71,7 @@ class Parts:
         Args:
             given: which transcript was given, None where a transcriber was used.
         """
-        found = [vad.component()]
+        found = [vad.component(), _POPULATION]
         if self.voice:
             found.append(_from_card("voice", self.voice.card))
         if self.words:
@@ -73,7 +82,8 @@ class Parts:
             transcriber, note = self._transcriber_and_note
             found.append(Component("transcriber", transcriber.name, note=note))
         if self.judge:
-            found.append(Component("llm", self.options.llm or "", note=f"asked at {self.options.llm_url}"))
+            url = getattr(self.judge.chat, "url", public_url(self.options.llm_url))  # never with a password
+            found.append(Component("llm", self.options.llm or "", note=f"asked at {url}"))
         found.append(_from_card("fusion", self.fuser.card))
         return tuple(found)
 
@@ -82,11 +92,12 @@ def build(options: RecognizerOptions | None = None) -> Parts:
     """Loads what the options ask for.
 
     Raises:
-        OptionError: a name is not known.
+        OptionError: a name is not known, or the transcriber does not take what it was given.
         ModelError: a weights folder is missing or broken.
         LicenceError: the profile may not use the weights.
     """
     options = options or RecognizerOptions()
+    _check_transcriber(options)
     voice = words = None
     if options.voice != NONE:
         folder = weights.find(options.voice, "voice")
@@ -96,30 +107,63 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         folder = weights.find(options.words, "words")
         weights.allow(weights.card(folder), options.profile)
         words = TextModel.load(folder, TextOptions(explain=True))
-    fusion: dict[str, float] = {"coverage": options.coverage}
-    if options.max_risk is not None:
-        fusion["max_risk"] = options.max_risk
+    weights.allow(weights.card(_FUSION), options.profile)
     return Parts(
         options=options,
         voice=voice,
         words=words,
         judge=_judge(options),
-        fuser=Fuser.load(weights.SHIPPED / "fusion", **fusion),
+        fuser=Fuser.load(_FUSION, **_fusion_options(options)),
         population=Population.load(),
         frames=FrameFeatures(),
     )
 
 
+def _check_transcriber(options: RecognizerOptions) -> None:
+    """Refuses a transcriber that is not known, and what it would not heed."""
+    name, model, language = options.transcriber, options.transcriber_model, options.speech_language
+    known = ["auto", *(back_end for back_end in reversed(transcribers.BACK_ENDS) if back_end != "given")]
+    if name == "given":
+        raise OptionError(
+            f"{unknown_name('transcriber', name, known)}; a transcript you have is given with --transcript"
+        )
+    if name not in known:
+        raise unknown_name("transcriber", name, known)
+    if name == "sphinx" and language not in (None, "en"):
+        raise OptionError(
+            f"the transcriber 'sphinx' does not know the language {language!r}; it knows English only (en); "
+            "take --transcriber whisper"
+        )
+    if model is not None and name != "whisper":
+        raise OptionError(
+            f"the transcriber {name!r} takes no model, but {model!r} was given; take --transcriber whisper"
+        )
+
+
+def _fusion_options(options: RecognizerOptions) -> dict[str, Any]:
+    """Fields of `FusionOptions` that the user chose."""
+    chosen: dict[str, Any] = {"coverage": options.coverage}
+    if options.max_risk is not None:
+        chosen["max_risk"] = options.max_risk
+    if options.neutral_prior is not None:
+        labels = weights.card(_FUSION)["labels"]
+        rest = (1 - options.neutral_prior) / (len(labels) - 1)
+        chosen["prior"] = {label: options.neutral_prior if label == "neutral" else rest for label in labels}
+    return chosen
+
+
 def _judge(options: RecognizerOptions) -> Judge | None:
     if options.llm is None:
         return None
-    from hearfelt.language.chat import OpenAIChat
+    from hearfelt.language.chat import ChatOptions, OpenAIChat
 
-    return Judge(OpenAIChat(options.llm, options.llm_url, key_env=options.llm_key_env))
+    asked = ChatOptions(timeout_s=options.llm_timeout_s)
+    chat = OpenAIChat(options.llm, options.llm_url, key_env=options.llm_key_env, options=asked)
+    return Judge(chat, JudgeOptions() if options.llm_cache else JudgeOptions(cache=None))
 
 
 def _from_card(kind: str, card: Mapping[str, Any]) -> Component:
-    note = str(card.get("dimensions_note", ""))
+    note = str(card.get("dimensions", ""))
     return Component(
         kind,
         str(card.get("name", "")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -18,7 +18,7 @@ from hearfelt.pipeline import summary
 from hearfelt.pipeline.build import Parts, build
 from hearfelt.pipeline.options import RecognizerOptions
 from hearfelt.pipeline.session import Session
-from hearfelt.pipeline.speakers import place_speakers
+from hearfelt.pipeline.speakers import place_speakers, same_sound
 from hearfelt.transcribers import given
 from hearfelt.types import Component, Estimate, Report, Segment, Transcript
 
@@ -41,19 +41,36 @@ class Analysis:
     ) -> None:
         self.parts = parts
         self.name = str(source) if isinstance(source, str | Path) else "recording"
-        self._open = ExitStack()
-        self._recording = self._open.enter_context(audio.open(source, sample_rate_hz=parts.sample_rate_hz))
+        with ExitStack() as opened:  # whatever fails below, the recording is closed
+            sound = audio.open(source, sample_rate_hz=parts.sample_rate_hz)
+            self._recording = opened.enter_context(sound)
+            self._channels = self._recording.info.channels
+            self._warnings: list[str] = []
+            if self._channels == 2 and not speakers and not hasattr(source, "read") and same_sound(source):
+                opened.close()  # a mono recording in a stereo container is one voice, not two
+                sound = audio.open(source, sample_rate_hz=parts.sample_rate_hz, channels=[0])
+                self._recording = opened.enter_context(sound)
+                self._channels = 1
+                self.warn("both channels hold the same sound; it was heard as one channel")
+            self._prepare(source, transcript, speakers)
+            self._open = opened.pop_all()
+
+    def _prepare(
+        self,
+        source: Source,
+        transcript: Transcript | str | Path | None,
+        speakers: Sequence[str] | None,
+    ) -> None:
         self.info = self._recording.info
         self.heard_s = 0.0
         self.estimates: list[Estimate] = []
-        self._warnings: list[str] = []
         self._given = transcript is not None
         self._transcript = _load_transcript(transcript, self.info.duration_s)
         if self._transcript and not hasattr(source, "read"):  # a stream can be heard only once
-            segments = _speech(source, parts) if self._transcript.transcriber == "given/text" else []
+            segments = _speech(source, self.parts) if self._transcript.transcriber == "given/text" else []
             self._transcript = given.over_speech(self._transcript, segments)
         names = self._speakers(source, speakers)
-        self._session = Session(parts, names, self._transcript)
+        self._session = Session(self.parts, names, self._transcript)
 
     def __enter__(self) -> Analysis:
         return self
@@ -143,7 +160,7 @@ class Analysis:
             waveforms=self._session.waveforms,
             created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             version=hearfelt.__version__,
-            options=asdict(self.parts.options),
+            options=self.parts.options.public(),
         )
 
     def components_transcriber(self) -> str:
@@ -151,7 +168,7 @@ class Analysis:
         return next((c.name for c in self.components if c.kind == "transcriber"), "none")
 
     def _speakers(self, source: Source, speakers: Sequence[str] | None) -> list[str | None]:
-        channels = self.info.channels
+        channels = self._channels
         if speakers is not None:
             names: list[str | None] = [name.strip() or None for name in speakers]
             if len(names) != channels:
@@ -159,6 +176,7 @@ class Analysis:
                     f"{len(names)} speakers ({', '.join(speakers)}) were named for a recording of {channels} "
                     f"channel{'s' * (channels != 1)}; name one speaker a channel"
                 )
+            self._rename(source, names)
             return names
         if channels == 1:
             return [None]
@@ -166,6 +184,21 @@ class Analysis:
         if self._transcript and isinstance(source, str | Path):
             placed = place_speakers(source, self._transcript, channels)
         return [name or f"channel {i + 1}" for i, name in enumerate(placed)]
+
+    def _rename(self, source: Source, names: Sequence[str | None]) -> None:
+        """Gives the words the user's names where the transcript has as many, but others (S1, S2)."""
+        if not self._transcript or not isinstance(source, str | Path):
+            return
+        theirs = {word.speaker.lower() for word in self._transcript.words if word.speaker}
+        if theirs & {name.lower() for name in names if name}:
+            return
+        placed = place_speakers(source, self._transcript, len(names))
+        ours = {old: new for old, new in zip(placed, names, strict=True) if old and new}
+        words = tuple(
+            replace(word, speaker=ours.get(word.speaker or "", word.speaker))
+            for word in self._transcript.words
+        )
+        self._transcript = replace(self._transcript, words=words)
 
 
 class Recognizer:

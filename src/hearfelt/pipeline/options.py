@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from hearfelt.audio.vad import VadOptions
 from hearfelt.errors import OptionError, unknown_name
+from hearfelt.language.mask import public_url
 
 PROFILES = ("research", "commercial")
 LANGUAGES = ("en", "zh")
@@ -20,17 +23,21 @@ class RecognizerOptions:
         words: the text model: a shipped name, a weights folder, or "none".
         transcriber: who turns speech into words where no transcript is given: "auto" (the best that is on
             the machine, never the network), "whisper", "sphinx" or "none".
-        transcriber_model: model name or folder for the transcriber.
-        speech_language: ISO 639-1 code of what is spoken; None finds out.
+        transcriber_model: model name or folder for "whisper"; the others have none to choose from.
+        speech_language: ISO 639-1 code of what is spoken; None finds out. "sphinx" knows "en" only.
         llm: name of a language model to ask; None asks none.
         llm_url: address of its OpenAI-style server.
         llm_key_env: environment variable that holds its key.
+        llm_timeout_s: how long one answer may take.
+        llm_cache: whether its answers are kept on disk, so that a run can be repeated without it.
         denoise: suppress steady noise first; off by default because clean speech is better untouched.
         language: language of reasons and cues, "en" or "zh".
         profile: "research", or "commercial", which refuses weights that may not be used in products.
-        coverage: how often the label set holds the true label.
+        coverage: how often the label set holds the true label; 0.5 to 0.99.
         max_risk: largest share of wrong labels among answered utterances; above it the answer is "uncertain".
             None takes the shipped calibration's.
+        neutral_prior: how much of the speech is expected to be neutral, above 0 and below 1, such as 0.5 for
+            calls; the other labels share the rest equally. None expects all labels equally often.
         vad: how speech is found.
     """
 
@@ -42,11 +49,14 @@ class RecognizerOptions:
     llm: str | None = None
     llm_url: str = "http://localhost:8080/v1"
     llm_key_env: str = "OPENAI_API_KEY"
+    llm_timeout_s: float = 60.0
+    llm_cache: bool = True
     denoise: bool = False
     language: str = "en"
     profile: str = "research"
     coverage: float = 0.9
     max_risk: float | None = None
+    neutral_prior: float | None = None
     vad: VadOptions = field(default_factory=VadOptions)
 
     def __post_init__(self) -> None:
@@ -54,9 +64,19 @@ class RecognizerOptions:
             raise unknown_name("profile", self.profile, PROFILES)
         if self.language not in LANGUAGES:
             raise unknown_name("report language", self.language, LANGUAGES)
-        if not 0.5 <= self.coverage < 1:
+        if not 0.5 <= self.coverage <= 0.99:
             raise OptionError(
-                f"coverage is {self.coverage}; it must be at least 0.5 and below 1, such as 0.9"
+                f"coverage is {self.coverage}; it must be at least 0.5 and at most 0.99, such as 0.9"
             )
         if self.max_risk is not None and not 0 < self.max_risk <= 1:
             raise OptionError(f"max_risk is {self.max_risk}; it must be above 0 and at most 1, such as 0.3")
+        if self.neutral_prior is not None and not 0 < self.neutral_prior < 1:
+            raise OptionError(
+                f"neutral_prior is {self.neutral_prior}; it must be above 0 and below 1, such as 0.5"
+            )
+        if not (self.llm_timeout_s > 0 and math.isfinite(self.llm_timeout_s)):
+            raise OptionError(f"llm_timeout_s is {self.llm_timeout_s}; it must be above 0, such as 60")
+
+    def public(self) -> dict[str, Any]:
+        """The options as plain data for a report: the address without name, password and query."""
+        return {**asdict(self), "llm_url": public_url(self.llm_url)}

@@ -15,7 +15,7 @@ from hearfelt.errors import AudioError
 from hearfelt.pipeline.buffer import Envelope, Tail
 from hearfelt.pipeline.build import Parts
 from hearfelt.pipeline.utterance import Conversation, understand
-from hearfelt.pipeline.words import GivenWords, turns
+from hearfelt.pipeline.words import AHEAD_S, GivenWords, turns
 from hearfelt.transcribers import given
 from hearfelt.types import Audio, Estimate, Event, FloatArray, Segment, Transcript, Waveform, Word
 
@@ -34,22 +34,50 @@ class _Channel:
         self.denoiser = Denoiser() if parts.options.denoise else None
         self.tail = Tail(rate, channel, keep_s=parts.options.vad.max_utterance_s + 5.0)
         self.envelope = Envelope(rate, channel)
-        self.waiting: list[FloatArray] = []
+        self._new: list[FloatArray] = []
+        self._held = np.zeros(0, np.float32)
+        self._at = 0  # what of the held sound was already heard
+        self.ready = 0
+        """Samples that wait to be heard."""
 
     def take(self, samples: FloatArray) -> None:
-        self.waiting.append(self.denoiser.push(samples) if self.denoiser else samples)
+        self._add(self.denoiser.push(samples) if self.denoiser else samples)
 
-    def ready(self) -> int:
-        return sum(len(part) for part in self.waiting)
+    def finish(self) -> None:
+        """No more sound will come."""
+        if self.denoiser:
+            self._add(self.denoiser.close())
+
+    def _add(self, samples: FloatArray) -> None:
+        self._new.append(samples)
+        self.ready += len(samples)
 
     def step(self, n_samples: int) -> list[Segment]:
         """Moves on by a number of samples; the utterances that ended meanwhile."""
-        joined = np.concatenate(self.waiting) if self.waiting else np.zeros(0, np.float32)
-        now, self.waiting = joined[:n_samples], [joined[n_samples:]]
+        if self._new:  # joined once a push, however many steps it holds
+            self._held, self._at = np.concatenate([self._held[self._at :], *self._new]), 0
+            self._new = []
+        now = self._held[self._at : self._at + n_samples]
+        self._at += len(now)
+        self.ready -= len(now)
+        if self._at == len(self._held):
+            self._held, self._at = np.zeros(0, np.float32), 0
         start_s = self.tail.end_s
         self.tail.push(now)
         self.envelope.push(now)
         return self.vad.push(Audio(now, self.tail.sample_rate_hz, self.channel, start_s))
+
+    def silent_after_s(self, segment: Segment, found: Sequence[Segment]) -> float:
+        """How long nobody speaks after an utterance, as far as known now; 0 where it was cut in mid-speech.
+
+        Args:
+            segment: an utterance of this channel.
+            found: what was found together with it.
+        """
+        later = [s.start_s for s in found if s.channel == self.channel and s.start_s >= segment.end_s]
+        if self.vad.open:
+            later.append(self.vad.open.start_s)
+        return max(0.0, min(later, default=np.inf) - segment.end_s)
 
 
 class Session:
@@ -107,8 +135,7 @@ class Session:
             return []
         self._closed = True
         for channel in self._channels:
-            if channel.denoiser:
-                channel.waiting.append(channel.denoiser.close())
+            channel.finish()
         return self._advance(last=True)
 
     @property
@@ -128,11 +155,14 @@ class Session:
 
     def _advance(self, last: bool) -> list[Event]:
         events: list[Event] = []
-        while min(channel.ready() for channel in self._channels) >= self._step:
+        while min(channel.ready for channel in self._channels) >= self._step:
             found = [segment for channel in self._channels for segment in channel.step(self._step)]
             events += self._understand(found)
         if last:
-            found = [s for channel in self._channels for s in channel.step(channel.ready())]
+            found = []
+            for channel in self._channels:
+                while channel.ready:
+                    found += channel.step(min(channel.ready, self._step))
             found += [s for channel in self._channels for s in channel.vad.close()]
             events += self._understand(found)
         return events
@@ -140,15 +170,16 @@ class Session:
     def _understand(self, found: list[Segment]) -> list[Event]:
         events = []
         for segment in sorted(found, key=lambda s: (s.end_s, s.channel)):
-            for estimate in self._estimates(segment):
+            ahead_s = min(AHEAD_S, self._channels[segment.channel].silent_after_s(segment, found))
+            for estimate in self._estimates(segment, ahead_s):
                 events.append(Event(estimate, self._sequence))
                 self._sequence += 1
         return events
 
-    def _estimates(self, segment: Segment) -> list[Estimate]:
+    def _estimates(self, segment: Segment, ahead_s: float) -> list[Estimate]:
         channel = self._channels[segment.channel]
         if self._given:
-            words: Sequence[Word] = self._given.take(segment)
+            words: Sequence[Word] = self._given.take(segment, ahead_s)
         else:
             words = list(self.parts.transcriber.transcribe(channel.tail.cut(segment.start_s, segment.end_s)))
             self.conversation.language = self.conversation.language or self.parts.transcriber.language

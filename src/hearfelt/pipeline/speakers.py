@@ -12,6 +12,7 @@ from hearfelt.types import Transcript
 
 STEP_S = 0.1
 RATE_HZ = 8000
+SAME_S = 60.0
 ENOUGH_S = 600.0
 """Seconds of the recording that are looked at; by then every speaker has spoken."""
 
@@ -44,6 +45,22 @@ def place_speakers(source: str | Path, transcript: Transcript, channels: int) ->
         placed[channel] = names[name]
         strength[name, :] = strength[:, channel] = -1.0
     return placed
+
+
+def same_sound(source: str | Path | bytes) -> bool:
+    """Whether the two channels of a recording hold one and the same sound, as mono in a stereo file does.
+
+    The first `SAME_S` seconds are compared: where the difference of the channels has less than a thousandth
+    of their power (codecs leave a little), they are the same.
+    """
+    difference = power = 0.0
+    for left, right in audio.blocks(source, block_s=10.0, sample_rate_hz=RATE_HZ):
+        difference += float(np.square(left.samples - right.samples, dtype=np.float64).sum())
+        power += float(np.square(left.samples, dtype=np.float64).sum())
+        power += float(np.square(right.samples, dtype=np.float64).sum())
+        if left.end_s >= SAME_S:
+            break
+    return power > 0 and difference < 1e-3 * power
 
 
 def _power(source: str | Path, channels: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

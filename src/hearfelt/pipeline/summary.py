@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from hearfelt.types import Estimate, Segment, SpeakerSummary, TurningPoint, Word
+from hearfelt.types import Estimate, Segment, SpeakerSummary, TurningPoint
 
 TURN_WINDOW = 3
 """Utterances on each side that a turning point compares."""
@@ -14,6 +15,13 @@ TURN_STEP = 0.3
 """Smallest change of the mean that counts as a turning point, on the scale from -1 to 1."""
 INTERRUPTION_S = 0.3
 """Shortest overlap that counts as an interruption; shorter ones are the normal rush of turn-taking."""
+
+# Thai and Lao, Burmese, Khmer, Chinese and Japanese with their punctuation; Korean is written with spaces.
+_LETTERS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff"
+    "\uff01-\uff0f\uff1a-\uff20\U00020000-\U0003ffff"
+)
+_PIECE = re.compile(rf"[{_LETTERS}]|[^\s{_LETTERS}]+")
 
 
 def turning_points(course: Sequence[tuple[float, float, float]]) -> tuple[TurningPoint, ...]:
@@ -46,9 +54,13 @@ def turning_points(course: Sequence[tuple[float, float, float]]) -> tuple[Turnin
     return tuple(sorted(points, key=lambda point: point.time_s))
 
 
-def interruptions(segments: Sequence[Segment]) -> dict[str | None, int]:
-    """How often each speaker began while another was speaking and was still speaking when the other ended."""
-    count: dict[str | None, int] = {}
+def interruptions(segments: Sequence[Segment]) -> dict[tuple[str | None, int], int]:
+    """How often each speaker began while another was speaking and was still speaking when the other ended.
+
+    Returns:
+        ``(speaker, channel)`` to count, for those who did.
+    """
+    count: dict[tuple[str | None, int], int] = {}
     speaking: list[Segment] = []
     for second in sorted(segments, key=lambda s: (s.start_s, s.end_s)):
         speaking = [first for first in speaking if first.end_s > second.start_s]
@@ -56,7 +68,8 @@ def interruptions(segments: Sequence[Segment]) -> dict[str | None, int]:
             other = (first.speaker, first.channel) != (second.speaker, second.channel)
             went_on = first.start_s < second.start_s and second.end_s > first.end_s
             if other and went_on and first.overlap_s(second) >= INTERRUPTION_S:
-                count[second.speaker] = count.get(second.speaker, 0) + 1
+                who = (second.speaker, second.channel)
+                count[who] = count.get(who, 0) + 1
                 break
         speaking.append(second)
     return count
@@ -75,7 +88,12 @@ def silence_and_overlap(segments: Sequence[Segment], duration_s: float) -> tuple
     return max(0.0, duration_s - talk), overlap
 
 
-def speakers(estimates: Sequence[Estimate], words: Sequence[Word] = ()) -> tuple[SpeakerSummary, ...]:
+def word_count(text: str) -> int:
+    """How many words a text has; in scripts without spaces (Chinese, Japanese, Thai) each letter is one."""
+    return sum(any(character.isalnum() for character in piece) for piece in _PIECE.findall(text))
+
+
+def speakers(estimates: Sequence[Estimate]) -> tuple[SpeakerSummary, ...]:
     """One summary a speaker, in the order in which they first speak."""
     groups: dict[tuple[str, int], list[Estimate]] = {}
     for estimate in sorted(estimates, key=lambda e: e.segment.start_s):
@@ -83,7 +101,7 @@ def speakers(estimates: Sequence[Estimate], words: Sequence[Word] = ()) -> tuple
         groups.setdefault(key, []).append(estimate)
     interrupted = interruptions([e.segment for e in estimates])
     return tuple(
-        _speaker(name, channel, group, interrupted.get(group[0].segment.speaker, 0))
+        _speaker(name, channel, group, interrupted.get((group[0].segment.speaker, channel), 0))
         for (name, channel), group in groups.items()
     )
 
@@ -112,7 +130,7 @@ def _speaker(name: str, channel: int, group: list[Estimate], interrupted: int) -
         course=course,
         turning_points=turning_points(course),
         interruptions=interrupted,
-        words=sum(len(e.text.split()) for e in group),
+        words=sum(word_count(e.text) for e in group),
         arousal=float(weights @ [row[1] for row in course]),
         valence=float(weights @ [row[2] for row in course]),
     )

@@ -84,6 +84,8 @@ def _voice(clip: Audio, segment: Segment, parts: Parts) -> list[Evidence]:
     if parts.voice is None:
         return []
     (evidence,) = parts.voice.predict([clip])
+    if evidence.reliability == 0:  # silence, or too short: nothing was heard, however clean it is
+        return [replace(evidence, segment=segment)]
     measured = quality.measure(clip)
     weight = reliability.voice(measured.snr_db, clip.duration_s, measured.clipping)
     details = {**evidence.details, "snr_db": round(measured.snr_db, 1)}
@@ -121,6 +123,11 @@ def _judge(
 ) -> list[Evidence]:
     if parts.judge is None:
         return []
+    if not words:  # an answer about no words has no weight: it would only cost
+        conversation.warn("utterances without words were not put to the language model")
+        return []
+    if conversation.asked == 0:
+        parts.judge.reset()  # a server that was down in the recording before may be back
     by_kind = {item.source.split("/")[0]: item.emotion for item in evidence}
     item = JudgeItem(
         segment=segment,

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 from hearfelt.reports.speakers import Names
 from hearfelt.reports.subtitles import emotion_tag
-from hearfelt.types import Estimate, Report
+from hearfelt.types import ByTime, Estimate, Report
 
 Interval = tuple[int, int, str]
 """Start and end in microseconds and the label: whole numbers touch exactly."""
+EMPTY = '""'
 
 
 def render(report: Report, language: str = "en") -> str:
@@ -42,13 +43,13 @@ def render(report: Report, language: str = "en") -> str:
             f"        xmax = {_time(end)}",
             f"        intervals: size = {len(intervals)}",
         ]
-        for place, (start_us, end_us, label) in enumerate(intervals, start=1):
-            lines += [
-                f"        intervals [{place}]:",
-                f"            xmin = {_time(start_us)}",
-                f"            xmax = {_time(end_us)}",
-                f"            text = {_quote(label)}",
-            ]
+        lines += [
+            f"        intervals [{place}]:\n"
+            f"            xmin = {_time(start_us)}\n"
+            f"            xmax = {_time(end_us)}\n"
+            f"            text = {_quote(label) if label else EMPTY}"
+            for place, (start_us, end_us, label) in enumerate(intervals, start=1)
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -58,11 +59,12 @@ def _tiers(report: Report) -> list[tuple[str, list[Interval]]]:
     for estimate in report.estimates:
         by_speaker[names.of(estimate.segment)].append(estimate)
     tiers: list[tuple[str, list[Interval]]] = []
+    transcript = ByTime(report.transcript)
     for name, estimates in by_speaker.items():
         words = [
             (_us(word.start_s), _us(word.end_s), word.text.strip())
             for e in estimates
-            for word in report.transcript.between(e.segment)
+            for word in transcript.between(e.segment)
         ]
         if words:
             tiers.append((f"{name}/words", words))
@@ -112,7 +114,8 @@ def _us(seconds: float) -> int:
 
 
 def _time(us: int) -> str:
-    return f"{us // 1_000_000}.{us % 1_000_000:06d}"
+    whole, rest = divmod(us, 1_000_000)
+    return f"{whole}.{rest:06d}"
 
 
 def _quote(text: str) -> str:
