@@ -116,7 +116,7 @@ def test_lossy_copies_give_nearly_the_same(
 def test_the_command_prints_what_the_library_finds(
     report: Report, example_call: Path, tmp_path: Path
 ) -> None:
-    """The console's JSON holds the very estimates of the API."""
+    """The console's JSON holds the estimates of the API; another number of threads may round otherwise."""
     srt = str(example_call.with_suffix(".srt"))
     command = [sys.executable, "-m", "hearfelt", "analyze", str(example_call), "--transcript", srt]
     command += ["--speakers", "agent,customer", "--transcriber", "none", "--format", "json"]
@@ -124,7 +124,8 @@ def test_the_command_prints_what_the_library_finds(
     path = tmp_path / "report.json"
     path.write_bytes(done.stdout)
     printed = reports.read(path)
-    assert reports.read(reports.write(report, tmp_path / "api", ["json"])[0]).estimates == printed.estimates
+    close(printed, report, 1e-5)
+    assert [e.reason for e in printed.estimates] == [e.reason for e in report.estimates]
     assert printed.speakers
     assert len(printed.estimates) == len(report.estimates) > 10
 
