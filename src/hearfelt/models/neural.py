@@ -200,7 +200,9 @@ class VoiceNetwork(nn.Module):
         with torch.autocast(logmel.device.type, enabled=False):
             x = self.front(logmel, flat_mask[:, :, None])
         mask = flat_mask[:, None, ::2, None]
-        x = functional.relu(self.stem_norm(self.stem(x))) * mask
+        x = self.stem(x)
+        mask = mask.to(x.dtype)  # or every product below would go back to float32 under autocast
+        x = functional.relu(self.stem_norm(x)) * mask
         for block in self.blocks:
             x, mask = block(x, mask)
         steps = mask[:, 0, :, 0]

@@ -33,12 +33,21 @@ def build(recipe: Recipe) -> VoiceNetwork:
     return VoiceNetwork(options, len(recipe.data.labels))
 
 
-def train(recipe: Recipe, clips: Clips, indices: Sequence[int], folder: Path, report: Report) -> VoiceNetwork:
+def train(
+    recipe: Recipe,
+    clips: Clips,
+    indices: Sequence[int],
+    folder: Path,
+    report: Report,
+    start: Path | None = None,
+) -> VoiceNetwork:
     """Learn from the clips at ``indices``; the network with averaged weights, in evaluation mode.
 
     Args:
         folder: gets ``checkpoint.pt`` (resumed from where present) and ``log.jsonl``, one line an epoch.
         report: told after every epoch, in one line with the time left.
+        start: a network of the same shape whose weights are where learning begins (transfer from other
+            corpora); the front end is measured anew on the clips at hand.
 
     Raises:
         CorpusError: the recipe asks for dimensions, and fewer than two of the clips were rated.
@@ -48,6 +57,8 @@ def train(recipe: Recipe, clips: Clips, indices: Sequence[int], folder: Path, re
     torch.manual_seed(recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     network = build(recipe)
+    if start is not None:
+        network.load_state_dict(torch.load(start, weights_only=True))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _measure_front(network, clips, indices, recipe.seed)
     run = _Run(network, recipe, _steps(clips, indices, recipe))

@@ -1,0 +1,225 @@
+"""Functionals of the log-mel spectrogram: over a thousand numbers an utterance for about a millisecond.
+
+In the manner of the brute-force sets of the field (Schuller et al., "The INTERSPEECH 2013 Computational
+Paralinguistics Challenge"): contours, their differences, and statistics of both over time. No pitch is
+tracked.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.errors import FeatureError
+from hearfelt.features.logmel import LogMel, LogMelOptions
+from hearfelt.types import Audio, Features, FloatArray
+
+SPACE = "melfunctionals/1"
+_NAT_PER_DB = float(np.log(10) / 10)
+_FLOOR_DB = 70.0
+_LOUD_DB = 20.0
+_N_MFCC = 24
+_N_BANDS = 20
+_SHAPE = ("level", "centroid", "spread", "flux", "low_to_high", "entropy")
+_LEVEL = _N_MFCC + 2 * _N_BANDS
+_STATISTICS = (
+    *("mean", "sd", "p5", "p50", "p95", "iqr", "skewness", "slope", "loud_mean", "loud_sd"),
+    *("delta_sd", "delta_abs", "delta_p5", "delta_p95", "delta_iqr", "delta2_sd", "delta2_abs"),
+)
+_MODULATED = (*range(13), *range(_LEVEL, _LEVEL + 4))
+_MODULATIONS_HZ = ((0.5, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0))
+_MODULATION_S = 10.24
+_WHOLE = ("log_frames", "loud_share", "bursts", "peaks", "peak_to_mean_level", "level_sd")
+
+
+class MelFunctionals:
+    """Functionals of the log-mel frames that `LogMel` with ``options`` makes.
+
+    Contours: 24 cepstral coefficients, 20 band levels, the same without each frame's mean level, and level,
+    centroid, spread, flux, balance of low to high, entropy. Statistics: mean, deviation, percentiles,
+    skewness, slope, mean and deviation over loud frames, statistics of the first and second differences; the
+    share of five bands of modulation; counts of bursts and peaks of level.
+    """
+
+    def __init__(self, options: LogMelOptions | None = None) -> None:
+        self.extract = LogMel(options or LogMelOptions(trim_db=40.0))
+
+    @property
+    def space(self) -> str:
+        """Name of the feature space."""
+        return SPACE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each value."""
+        return names()
+
+    def __call__(self, audio: Audio) -> Features:
+        """One frame of values, shape ``(1, n_dims)``; errors as of `LogMel`."""
+        frames = self.extract(audio)
+        values = functionals(frames.values, frames.hop_s)[None]
+        return Features(values, self.names, audio.duration_s, SPACE)
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """Name of each value of `functionals`."""
+    contours = (
+        *(f"mfcc{i}" for i in range(_N_MFCC)),
+        *(f"band{i}" for i in range(_N_BANDS)),
+        *(f"relative_band{i}" for i in range(_N_BANDS)),
+        *_SHAPE,
+    )
+    modulations = (
+        f"{contours[c]}_modulation_{low:g}_{high:g}_hz" for low, high in _MODULATIONS_HZ for c in _MODULATED
+    )
+    return (*(f"{c}_{s}" for s in _STATISTICS for c in contours), *modulations, *_WHOLE)
+
+
+def functionals(logmel: FloatArray, hop_s: float = 0.01) -> FloatArray:
+    """Functionals of log-mel frames.
+
+    Args:
+        logmel: natural logarithm of power, float32 ``(n_frames, n_mels)``, at least 20 bins.
+
+    Returns:
+        float32 ``(n_dims,)``, named by `names`, always finite.
+
+    Raises:
+        FeatureError: no frames, too few bins, or values that are not finite.
+    """
+    if logmel.ndim != 2 or not len(logmel) or logmel.shape[1] < _N_BANDS:
+        raise FeatureError(
+            f"mel functionals need log-mel frames of at least {_N_BANDS} bins, got shape {logmel.shape}"
+        )
+    if not np.isfinite(logmel).all():
+        raise FeatureError("mel functionals need finite log-mel frames, got NaN or infinity")
+    contours = _contours(logmel.astype(np.float32))
+    level = contours[:, _LEVEL]
+    away = (level - level.max() + _LOUD_DB * _NAT_PER_DB).clip(-30, 30)
+    loudness = 1 / (1 + np.exp(-away))
+    first = _delta(contours)
+    values = [
+        *_statistics(contours, loudness),
+        *_delta_statistics(first),
+        *_spreads(_delta(first)),
+        _modulations(contours[:, _MODULATED], hop_s),
+        _whole(level),
+    ]
+    return np.concatenate(values).astype(np.float32)
+
+
+def _contours(logmel: FloatArray) -> FloatArray:
+    n_mels = logmel.shape[1]
+    peak = logmel.max()
+    lifted = np.maximum(logmel, peak - np.float32(_FLOOR_DB * _NAT_PER_DB))
+    power = np.exp(lifted - peak)
+    total = power.sum(axis=1, keepdims=True)
+    share = power / total
+    bins = np.arange(n_mels, dtype=np.float32)
+    centroid = share @ bins
+    spread = np.sqrt(np.maximum(share @ bins**2 - centroid**2, 0))
+    bands = lifted @ _band_means(n_mels)
+    jumps = np.sqrt((np.diff(lifted, axis=0) ** 2).mean(axis=1))
+    low = share[:, : n_mels // 3].sum(axis=1)
+    balance = np.log((low + 1e-6) / (1 - low + 1e-6))
+    entropy = -(share * np.log(share + 1e-12)).sum(axis=1)
+    shape = (
+        np.log(total[:, 0]) + peak,
+        centroid,
+        spread,
+        np.concatenate((np.zeros(1, dtype=np.float32), jumps)),
+        balance,
+        entropy,
+    )
+    relative = bands - bands.mean(axis=1, keepdims=True)
+    return np.concatenate((lifted @ _cosines(n_mels), bands, relative, np.stack(shape, axis=1)), axis=1)
+
+
+@functools.cache
+def _cosines(n_mels: int) -> FloatArray:
+    """Orthonormal DCT-II, the first `_N_MFCC` columns."""
+    at = np.pi / n_mels * (np.arange(n_mels)[:, None] + 0.5) * np.arange(_N_MFCC)
+    scale = np.full(_N_MFCC, np.sqrt(2 / n_mels))
+    scale[0] = np.sqrt(1 / n_mels)
+    return np.asarray(np.cos(at) * scale, dtype=np.float32)
+
+
+@functools.cache
+def _band_means(n_mels: int) -> FloatArray:
+    which = np.arange(n_mels) * _N_BANDS // n_mels
+    member = (which[:, None] == np.arange(_N_BANDS)).astype(np.float32)
+    return np.asarray(member / member.sum(axis=0), dtype=np.float32)
+
+
+def _statistics(contours: FloatArray, loudness: FloatArray) -> list[npt.NDArray[np.float32]]:
+    mean, deviation = contours.mean(axis=0), contours.std(axis=0)
+    low, quarter, half, three, high = _percentiles(contours, (0.05, 0.25, 0.5, 0.75, 0.95))
+    scaled = (contours - mean) / (deviation + 1e-3)
+    time = np.linspace(-1, 1, len(contours), dtype=np.float32)
+    slope = time @ contours / (time @ time) if len(contours) > 1 else np.zeros_like(mean)
+    weights = loudness / loudness.sum()
+    loud_mean = weights @ contours
+    loud_deviation = np.sqrt(weights @ (contours - loud_mean) ** 2)
+    skewness = (scaled * scaled * scaled).mean(axis=0)
+    return [mean, deviation, low, half, high, three - quarter, skewness, slope, loud_mean, loud_deviation]
+
+
+def _delta_statistics(delta: FloatArray) -> list[npt.NDArray[np.float32]]:
+    low, quarter, three, high = _percentiles(delta, (0.05, 0.25, 0.75, 0.95))
+    return [*_spreads(delta), low, high, three - quarter]
+
+
+def _spreads(delta: FloatArray) -> list[npt.NDArray[np.float32]]:
+    return [delta.std(axis=0), np.abs(delta).mean(axis=0)]
+
+
+def _percentiles(values: FloatArray, at: tuple[float, ...]) -> list[npt.NDArray[np.float32]]:
+    """As `numpy.quantile` (linear), from one partition."""
+    places = np.array(at) * (len(values) - 1)
+    low = np.floor(places).astype(np.int64)
+    high = np.minimum(low + 1, len(values) - 1)
+    ordered = np.partition(np.ascontiguousarray(values.T), sorted({*low.tolist(), *high.tolist()}), axis=1)
+    parts = (places - low).astype(np.float32)
+    return [
+        ordered[:, a] * (1 - part) + ordered[:, b] * part for a, b, part in zip(low, high, parts, strict=True)
+    ]
+
+
+def _delta(values: FloatArray) -> FloatArray:
+    """Regression over two frames to each side (Furui 1986), ends repeated."""
+    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
+    near, far = padded[3:-1] - padded[1:-3], padded[4:] - padded[:-4]
+    slopes: FloatArray = (near + 2 * far) / np.float32(10)
+    return slopes
+
+
+def _modulations(contours: FloatArray, hop_s: float) -> FloatArray:
+    """Logarithm of the share that each band of modulation has, band by band."""
+    longest = round(_MODULATION_S / hop_s)
+    part = contours[:longest] - contours[:longest].mean(axis=0)
+    size = max(256, 1 << (len(part) - 1).bit_length())
+    spectrum = np.fft.rfft(part * np.hanning(len(part) + 2)[1:-1, None], n=size, axis=0)
+    power = spectrum.real**2 + spectrum.imag**2
+    frequency = np.fft.rfftfreq(size, hop_s)
+    bands = [(frequency >= low) & (frequency < high) for low, high in _MODULATIONS_HZ]
+    energy = np.stack([power[inside].sum(axis=0) for inside in bands]) + 1e-6
+    return np.asarray(np.log(energy / energy.sum(axis=0)).ravel(), dtype=np.float32)
+
+
+def _whole(level: FloatArray) -> FloatArray:
+    loud = level > level.max() - 25 * _NAT_PER_DB
+    bursts = np.count_nonzero(np.diff(loud))
+    inner = level[1:-1]
+    peaks = np.count_nonzero((inner > level[:-2]) & (inner >= level[2:]) & loud[1:-1])
+    found = (
+        np.log(len(level)),
+        loud.mean(),
+        bursts / len(level),
+        peaks / len(level),
+        level.max() - level.mean(),
+        level.std(),
+    )
+    return np.array(found, dtype=np.float32)
