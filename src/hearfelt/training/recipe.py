@@ -133,6 +133,22 @@ def read(kind: type[T], path: Path) -> T:
         OptionError: no such file, no valid TOML, an unknown key, or a value of the wrong type.
         MissingExtraError: Python 3.10 without tomli.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise OptionError(f"there is no recipe {path}: see the folder recipes/ for examples") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"the recipe {path} is not valid TOML: {error}") from None
+    return from_table(kind, parse_toml(text, f"the recipe {path}"))
+
+
+def parse_toml(text: str, what: str) -> dict[str, Any]:
+    """A TOML text as a table; ``what`` names it in an error.
+
+    Raises:
+        OptionError: it is no valid TOML.
+        MissingExtraError: Python 3.10 without tomli.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -141,12 +157,10 @@ def read(kind: type[T], path: Path) -> T:
         except ImportError:
             raise MissingExtraError("a recipe", "tomli", "train") from None
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OptionError(f"there is no recipe {path}: see the folder recipes/ for examples") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"the recipe {path} is not valid TOML: {error}") from None
-    return from_table(kind, table)
+        table: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"{what} is not valid TOML: {error}") from None
+    return table
 
 
 def from_table(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:

@@ -1,0 +1,215 @@
+"""A network in scikit-learn's manners: ``fit``, ``predict_proba``, ``predict``, ``save``, ``load``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hearfelt.errors import CorpusError, MissingExtraError, ModelError, OptionError
+from hearfelt.labels import DIMENSIONS, emotion
+from hearfelt.models.base import Input
+from hearfelt.training import measure
+from hearfelt.training.recipe import Recipe, from_table
+from hearfelt.types import Audio, Emotion, Evidence, Example, FloatArray, Segment
+
+if TYPE_CHECKING:
+    from hearfelt.models.neural import VoiceNetwork
+    from hearfelt.training.inputs import Clips
+
+
+class NeuralClassifier:
+    """The network of a recipe, learnt from any labelled examples.
+
+    >>> from hearfelt.training.estimator import NeuralClassifier
+    >>> model = NeuralClassifier(epochs=3)
+    >>> model.fit(examples).predict_proba(["a.wav"])  # doctest: +SKIP
+
+    Args:
+        recipe: what to build and how to learn; the defaults of `Recipe` where None. Its labels are those of
+            the examples, its corpora are not read.
+        folder: gets the checkpoint and the losses; a fit that was killed goes on there. None keeps nothing.
+        cache: keeps log-mels, so that folds over the same clips measure them once.
+        report: told after every epoch.
+        workers: processes that measure log-mels.
+        changes: keys of the recipe's ``loop`` to set, and ``seed``, such as ``epochs=3``.
+    """
+
+    classes_: tuple[str, ...]
+    network_: VoiceNetwork
+
+    def __init__(
+        self,
+        recipe: Recipe | None = None,
+        *,
+        folder: Path | None = None,
+        cache: Path | None = None,
+        report: Callable[[str], None] | None = None,
+        workers: int = 1,
+        **changes: Any,
+    ) -> None:
+        from hearfelt.training.changes import changed
+
+        dotted = {key if key == "seed" or "." in key else f"loop.{key}": v for key, v in changes.items()}
+        self.recipe = changed(recipe or Recipe(), dotted)
+        self.folder, self.cache, self.report, self.workers = folder, cache, report, workers
+
+    def fit(self, examples: Sequence[Example]) -> NeuralClassifier:
+        """Learn from examples with a gold label; returns itself.
+
+        Raises:
+            CorpusError: no label or only one, or clips that cannot be measured.
+            MissingExtraError: torch is not installed.
+        """
+        loop = _loop()
+        self.classes_ = labels_of(examples)
+        data = dataclasses.replace(self.recipe.data, labels=self.classes_, relabel={}, drop=())
+        self.recipe_ = dataclasses.replace(self.recipe, data=data)
+        clips = self._clips(examples)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self.folder or Path(scratch)
+            rows = range(len(examples))
+            self.network_ = loop.train(self.recipe_, clips, rows, folder, self.report or _silent)
+        return self
+
+    def predict_proba(self, inputs: Sequence[Input]) -> FloatArray:
+        """Probabilities, shape ``(n_inputs, n_labels)``, in the order of ``classes_``."""
+        loop = _loop()
+        logits = loop.logits(self._fitted(), self._clips(inputs), range(len(inputs)))
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    def predict(self, inputs: Sequence[Input]) -> list[Evidence]:
+        """Evidence of each input, in order."""
+        answers = self.predict_proba(inputs)
+        source = f"voice/{self.recipe_.name}"
+        return [
+            Evidence(source, _segment(one), felt(self.classes_, row)) for one, row in zip(inputs, answers)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write ``network.pt``, ``model.onnx`` and ``model.json``: a weights folder of this package."""
+        from hearfelt.training import run
+
+        folder.mkdir(parents=True, exist_ok=True)
+        run.save_network(self._fitted(), self.recipe_, folder, self.recipe_.name)
+
+    @classmethod
+    def load(cls, folder: Path) -> NeuralClassifier:
+        """The model that `save` wrote.
+
+        Raises:
+            ModelError: the folder holds none.
+        """
+        from hearfelt.models.onnx import read_card
+        from hearfelt.training import run
+
+        card = read_card(Path(folder))
+        try:
+            recipe = from_table(Recipe, json.loads(json.dumps(_given(card["recipe"]))))
+        except (KeyError, OptionError) as error:
+            raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
+        model = cls(recipe)
+        model.recipe_, model.classes_ = recipe, recipe.data.labels
+        model.network_ = run.load_network(recipe, Path(folder))
+        return model
+
+    def _fitted(self) -> VoiceNetwork:
+        if not hasattr(self, "network_"):
+            raise ModelError("this model has learnt nothing yet: call fit(examples) first")
+        return self.network_
+
+    def _clips(self, inputs: Sequence[Input]) -> Clips:
+        options = self.recipe_.features
+        values, seconds = measure.logmels(
+            inputs, options, cache=self.cache, report=self.report, workers=self.workers
+        )
+        return gather([_example(one) for one in inputs], self.classes_, values, seconds)
+
+
+def gather(
+    examples: Sequence[Example], labels: tuple[str, ...], values: Sequence[measure.Half], seconds: FloatArray
+) -> Clips:
+    """A table and its log-mels as clips; the target of a clip without a gold label is 0 and means nothing."""
+    from hearfelt.training import inputs
+
+    return inputs.Clips(
+        examples=tuple(examples),
+        labels=labels,
+        values=np.concatenate(values),
+        starts=np.concatenate(([0], np.cumsum([len(one) for one in values]))).astype(np.int64),
+        targets=np.array([0 if e.gold is None else labels.index(e.gold) for e in examples], dtype=np.int64),
+        allowed=inputs._allowed(examples, labels),
+        durations_s=seconds,
+        dimensions=np.array([inputs._rated(e) for e in examples], dtype=np.float32).reshape(-1, 3),
+    )
+
+
+def labels_of(examples: Sequence[Example]) -> tuple[str, ...]:
+    """The gold labels of a table, sorted.
+
+    Raises:
+        CorpusError: an example without one, or fewer than two labels.
+    """
+    bare = [e.file for e in examples if e.gold is None]
+    if bare:
+        raise CorpusError(
+            f"{len(bare)} of {len(examples)} clips have no label, the first is {bare[0]}: "
+            "label them or leave them out"
+        )
+    labels = tuple(sorted({str(e.gold) for e in examples}))
+    if len(labels) < 2:
+        raise CorpusError(
+            f"the {len(examples)} clips have the labels {', '.join(labels) or 'none'}: "
+            "a model needs at least two to tell apart"
+        )
+    return labels
+
+
+def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
+    """An emotion; its dimensions are derived where all its labels have published coordinates."""
+    shares = [float(p) for p in probabilities]
+    if all(label in DIMENSIONS for label in labels):
+        return emotion(labels, shares)
+    return Emotion(tuple(labels), tuple(shares))
+
+
+def _given(stored: Any) -> Any:
+    """A stored recipe without the keys that are None: TOML has none of those."""
+    if isinstance(stored, dict):
+        return {key: _given(value) for key, value in stored.items() if value is not None}
+    return stored
+
+
+def _segment(source: Input) -> Segment:
+    if isinstance(source, Audio):
+        return Segment(source.start_s, source.end_s, None, source.channel)
+    if isinstance(source, Example) and source.segment is not None:
+        return source.segment
+    from hearfelt import audio
+
+    path = source.file if isinstance(source, Example) else source
+    return Segment(0.0, audio.probe(Path(path)).duration_s or 0.0)
+
+
+def _example(source: Input) -> Example:
+    return source if isinstance(source, Example) else Example(measure.name(source), None)
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
+
+
+def _loop() -> Any:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("a network", "torch", "train") from None
+    from hearfelt.training import loop
+
+    return loop
