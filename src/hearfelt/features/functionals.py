@@ -99,8 +99,11 @@ class Functionals:
         FeatureError: a sound that is too short (20 ms), not at 16 kHz, or holds NaN.
     """
 
+    space = SPACE
+
     def __init__(self, options: FrameOptions | None = None) -> None:
         self.frames = FrameFeatures(options)
+        self.options = self.frames.options
 
     def __call__(self, audio: Audio) -> Features:
         return self.measure(self.frames(audio))

@@ -45,6 +45,7 @@ class MelFunctionals:
 
     def __init__(self, options: LogMelOptions | None = None) -> None:
         self.extract = LogMel(options or LogMelOptions(trim_db=40.0))
+        self.options = self.extract.options
 
     @property
     def space(self) -> str:

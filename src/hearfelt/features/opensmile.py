@@ -39,10 +39,14 @@ class OpenSmile:
         except ImportError:
             raise MissingExtraError("OpenSmile", "opensmile", "opensmile") from None
         self.feature_set = feature_set
+        self.space = f"opensmile/{feature_set}"
         self._smile: Any = opensmile.Smile(
             feature_set=opensmile.FeatureSet[feature_set],
             feature_level=opensmile.FeatureLevel.Functionals,
         )
+
+    def __reduce__(self) -> tuple[type[OpenSmile], tuple[str]]:
+        return OpenSmile, (self.feature_set,)  # openSMILE's own object cannot go to another process
 
     def __call__(self, audio: Audio) -> Features:
         """The functionals of a sound.
@@ -59,4 +63,4 @@ class OpenSmile:
         table = self._smile.process_signal(audio.samples, audio.sample_rate_hz)
         values = np.nan_to_num(table.to_numpy(dtype=np.float32))
         names = tuple(str(name) for name in table.columns)
-        return Features(values, names, audio.duration_s, f"opensmile/{self.feature_set}")
+        return Features(values, names, audio.duration_s, self.space)
