@@ -69,6 +69,10 @@ class HeldOut:
         """Softmax of the logits divided by a temperature."""
         return softmax(self.logits / temperature)
 
+    def calibrated_log_loss(self) -> float:
+        """Log loss at the temperature that makes it least."""
+        return metrics.log_loss(self.probabilities(fit_temperature(self)), self.targets)
+
     def where(self, chosen: npt.NDArray[np.bool_]) -> HeldOut:
         """The clips for which ``chosen`` is true."""
         parts: dict[str, Any] = {

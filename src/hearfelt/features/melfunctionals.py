@@ -17,11 +17,14 @@ from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.types import Audio, Features, FloatArray
 
 SPACE = "melfunctionals/1"
+MIN_MELS = 20
+"""Bins that a log-mel must have."""
+
 _NAT_PER_DB = float(np.log(10) / 10)
 _FLOOR_DB = 70.0
 _LOUD_DB = 20.0
 _N_MFCC = 24
-_N_BANDS = 20
+_N_BANDS = MIN_MELS
 _SHAPE = ("level", "centroid", "spread", "flux", "low_to_high", "entropy")
 _LEVEL = _N_MFCC + 2 * _N_BANDS
 _STATISTICS = (

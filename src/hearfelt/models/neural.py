@@ -6,6 +6,7 @@ with a residual path, and attentive statistics pooling (Okabe et al., arXiv:1803
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -218,10 +219,90 @@ class VoiceNetwork(nn.Module):
         deviation = ((weights * (x - mean[:, None]) ** 2).sum(dim=1) + 1e-5).sqrt()
         return torch.cat((mean, deviation), dim=1)
 
+    n_functionals = 0
+    """A network reads log-mels alone."""
+
     @property
     def n_parameters(self) -> int:
         """Learned numbers."""
         return sum(p.numel() for p in self.parameters())
+
+
+class Linear(nn.Module):
+    """Logits that are linear in standardised functionals, values beyond five deviations cut.
+
+    The buffers ``mean``, ``scale`` (n_dims,), ``weight`` (n_dims, n_labels) and ``bias`` are set by who fits.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, n_dims: int, n_labels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_dims))
+        self.register_buffer("scale", torch.ones(n_dims))
+        self.register_buffer("weight", torch.zeros(n_dims, n_labels))
+        self.register_buffer("bias", torch.zeros(n_labels))
+
+    def standardise(self, functionals: Tensor) -> Tensor:
+        """``(batch, n_dims)`` in deviations from the mean."""
+        return ((functionals - self.mean) / self.scale).clamp(-5.0, 5.0)
+
+    def forward(self, functionals: Tensor) -> Tensor:
+        """Logits ``(batch, n_labels)``."""
+        return self.standardise(functionals) @ self.weight + self.bias
+
+
+class VoiceEnsemble(nn.Module):
+    """The mean logits of several networks, plus those of a linear model on functionals times a weight.
+
+    Args:
+        members: networks of the same labels.
+        linear: None where there is no such model.
+        weight: what the linear logits are multiplied by.
+    """
+
+    def __init__(
+        self, members: Sequence[VoiceNetwork], linear: Linear | None = None, weight: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.linear = linear
+        self.weight = weight
+
+    @property
+    def options(self) -> NetworkOptions:
+        """Of the first network; all read the same log-mels."""
+        options: NetworkOptions = self.members[0].options  # type: ignore[assignment]
+        return options
+
+    @property
+    def n_functionals(self) -> int:
+        """Functionals it reads; 0 where it reads none."""
+        return len(self.linear.mean) if self.linear is not None else 0
+
+    def forward(self, logmel: Tensor, lengths: Tensor, functionals: Tensor | None = None) -> Tensor:
+        """Logits ``(batch, n_labels)``; shapes as of `VoiceNetwork.forward`."""
+        return self.answers(logmel, lengths, functionals)[0]
+
+    def answers(
+        self, logmel: Tensor, lengths: Tensor, functionals: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits, and the mean of the networks' dimensions where they give them."""
+        found = [member.answers(logmel, lengths) for member in self.members]  # type: ignore[operator]
+        logits = torch.stack([one for one, _ in found]).mean(dim=0)
+        if self.linear is not None and functionals is not None:
+            logits = logits + self.weight * self.linear(functionals)
+        rated = [one for _, one in found if one is not None]
+        return logits, torch.stack(rated).mean(dim=0) if rated else None
+
+    @property
+    def n_parameters(self) -> int:
+        """Learned numbers, those of the linear model with them."""
+        linear = 0 if self.linear is None else self.linear.weight.numel() + self.linear.bias.numel()
+        return sum(p.numel() for p in self.parameters()) + linear
 
 
 def masked_cross_entropy(logits: Tensor, targets: Tensor, allowed: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hearfelt.errors import ModelError, OptionError
+from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.labels import emotion
 from hearfelt.types import Audio, Evidence, FloatArray, Segment
@@ -54,6 +55,7 @@ class VoiceModel:
         self.labels = tuple(card["labels"])
         self._session = session
         self._outputs = [output.name for output in session.get_outputs()]
+        self._reads_functionals = "functionals" in [given.name for given in session.get_inputs()]
         self._extract = LogMel(LogMelOptions(**card["features"]["options"]))
 
     @classmethod
@@ -74,6 +76,11 @@ class VoiceModel:
             raise ModelError(
                 f"{folder} needs features of space {card['features'].get('space')!r}, this hearfelt makes "
                 f"{space!r}: take weights of this version"
+            )
+        if card.get("functionals", melfunctionals.SPACE) != melfunctionals.SPACE:
+            raise ModelError(
+                f"{folder} needs functionals of space {card['functionals']!r}, this hearfelt makes "
+                f"{melfunctionals.SPACE!r}: take weights of this version"
             )
         session = _session(folder / "model.onnx", options.threads)
         try:
@@ -143,7 +150,11 @@ class VoiceModel:
             )
             for row, i in enumerate(group):
                 padded[row, : len(parts[i])] = parts[i]
-            outputs = self._session.run(self._outputs, {"logmel": padded, "lengths": lengths})
+            given = {"logmel": padded, "lengths": lengths}
+            if self._reads_functionals:
+                hop_s = self._extract.options.hop_ms / 1000
+                given["functionals"] = np.stack([melfunctionals.functionals(parts[i], hop_s) for i in group])
+            outputs = self._session.run(self._outputs, given)
             found[group] = np.concatenate(outputs, axis=1)
         return found
 
@@ -205,6 +216,6 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
         raise ModelError(
             f"{path} is no model that onnxruntime can run ({error}): restore the weights folder"
         ) from None
-    if [i.name for i in session.get_inputs()] != ["logmel", "lengths"]:
+    if [i.name for i in session.get_inputs()][:2] != ["logmel", "lengths"]:
         raise ModelError(f"{path} is not a voice model: its inputs must be logmel and lengths")
     return session

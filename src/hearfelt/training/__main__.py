@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> None:
     run.open_folder(chosen, out)
     if {"folds", "final"} & set(options.stage):
         clips = inputs.load(chosen, options.data, out.parent / "cache", report)
-        if "folds" in options.stage:
+        if "folds" in options.stage and chosen.protocol.kind != "none":
             folds = run.protocol_splits(chosen, clips, options.data)
             run.run_folds(chosen, clips, folds, out, report, options.fold)
         if "final" in options.stage:

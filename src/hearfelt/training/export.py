@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from hearfelt.errors import ModelError
-from hearfelt.models.neural import VoiceNetwork
+from hearfelt.models.neural import VoiceEnsemble, VoiceNetwork
 from hearfelt.training.files import atomic
 
 TOLERANCE = 1e-4
 """Largest difference of an output between torch and onnxruntime that an export may have."""
 
 
-def export(network: VoiceNetwork, path: Path) -> float:
+def export(network: VoiceNetwork | VoiceEnsemble, path: Path) -> float:
     """Write float32 ONNX with free batch size and length; the largest difference found by `parity`.
 
     Raises:
@@ -25,6 +25,7 @@ def export(network: VoiceNetwork, path: Path) -> float:
     network = network.eval()
     outputs = _outputs(network)
     sample = torch.zeros(2, 60, network.options.n_mels) - 8.0
+    extra = [torch.zeros(2, network.n_functionals)] if network.n_functionals else []
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part:
         with warnings.catch_warnings():
@@ -32,15 +33,12 @@ def export(network: VoiceNetwork, path: Path) -> float:
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 _Answers(network).eval(),
-                (sample, torch.tensor([60, 40])),
+                (sample, torch.tensor([60, 40]), *extra),
                 str(part),
-                input_names=["logmel", "lengths"],
+                input_names=["logmel", "lengths", *(["functionals"] if extra else [])],
                 output_names=outputs,
-                dynamic_axes={
-                    "logmel": {0: "batch", 1: "frames"},
-                    "lengths": {0: "batch"},
-                }
-                | {name: {0: "batch"} for name in outputs},
+                dynamic_axes={"logmel": {0: "batch", 1: "frames"}}
+                | {name: {0: "batch"} for name in ("lengths", "functionals", *outputs)},
                 opset_version=17,
                 dynamo=False,
             )
@@ -56,20 +54,20 @@ def export(network: VoiceNetwork, path: Path) -> float:
 class _Answers(torch.nn.Module):
     """The network with all its outputs: ``logits``, and ``dimensions`` where it has them."""
 
-    def __init__(self, network: VoiceNetwork) -> None:
+    def __init__(self, network: VoiceNetwork | VoiceEnsemble) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, logmel: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(one for one in self.network.answers(logmel, lengths) if one is not None)
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(one for one in self.network.answers(*inputs) if one is not None)
 
 
-def _outputs(network: VoiceNetwork) -> list[str]:
+def _outputs(network: VoiceNetwork | VoiceEnsemble) -> list[str]:
     return ["logits", "dimensions"] if network.options.dimensions else ["logits"]
 
 
 @torch.no_grad()
-def parity(network: VoiceNetwork, path: Path, seed: int = 0) -> float:
+def parity(network: VoiceNetwork | VoiceEnsemble, path: Path, seed: int = 0) -> float:
     """Largest difference of an output between torch and onnxruntime over several sizes and lengths."""
     import onnxruntime
 
@@ -81,8 +79,11 @@ def parity(network: VoiceNetwork, path: Path, seed: int = 0) -> float:
         logmel = (3 * random.standard_normal(shape) - 9).astype(np.float32)
         lengths = random.integers((frames + 1) // 2, frames + 1, batch)
         lengths[0] = frames
-        expected = answers(torch.from_numpy(logmel), torch.from_numpy(lengths))
-        got = session.run(_outputs(network), {"logmel": logmel, "lengths": lengths})
+        given = {"logmel": logmel, "lengths": lengths}
+        if network.n_functionals:
+            given["functionals"] = random.standard_normal((batch, network.n_functionals)).astype(np.float32)
+        expected = answers(*map(torch.from_numpy, given.values()))
+        got = session.run(_outputs(network), given)
         for ours, theirs in zip(expected, got, strict=True):
             difference = float(np.abs(theirs - ours.numpy()).max())
             worst = max(worst, difference if np.isfinite(difference) else np.inf)

@@ -8,7 +8,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from hearfelt import audio
 from hearfelt.datasets import augment, corpora, manifest
 from hearfelt.errors import CorpusError, FeatureError
+from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.training.files import atomic
 from hearfelt.training.recipe import DataOptions, Recipe
@@ -37,6 +38,7 @@ class Clips:
         allowed: corpus to the labels it has, bool ``(n_labels,)``.
         durations_s: length of each recording before trimming.
         dimensions: rated arousal, valence, dominance, NaN where there is no rating, shape ``(n_clips, 3)``.
+        functionals: mel functionals, shape ``(n_clips, n_dims)``; no columns where the recipe uses none.
     """
 
     examples: tuple[Example, ...]
@@ -47,6 +49,7 @@ class Clips:
     allowed: dict[str, npt.NDArray[np.bool_]]
     durations_s: FloatArray
     dimensions: FloatArray
+    functionals: FloatArray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
     def logmel(self, index: int) -> FloatArray:
         """One clip, float32 ``(n_frames, n_mels)``."""
@@ -81,7 +84,7 @@ def load(recipe: Recipe, data: Path, cache: Path, report: Report) -> Clips:
         CorpusError: a corpus is missing or broken, or a label is neither learnt, mapped nor dropped.
     """
     examples: list[Example] = []
-    values, lengths, durations = [], [], []
+    values, lengths, durations, measured = [], [], [], []
     for name in recipe.data.corpora:
         table = corpora.read(name, data)
         stored = _measured(name, table, recipe.features, cache, report)
@@ -95,7 +98,9 @@ def load(recipe: Recipe, data: Path, cache: Path, report: Report) -> Clips:
             values.append(stored["values"][starts[i] : starts[i + 1]])
             lengths.append(int(stored["lengths"][i]))
             durations.append(float(stored["durations_s"][i]))
+            measured.append(stored["functionals"][i])
         examples += kept
+    wanted = None if recipe.functionals.use else 0
     return Clips(
         examples=tuple(examples),
         labels=recipe.data.labels,
@@ -105,6 +110,7 @@ def load(recipe: Recipe, data: Path, cache: Path, report: Report) -> Clips:
         allowed=_allowed(examples, recipe.data.labels),
         durations_s=np.array(durations, dtype=np.float32),
         dimensions=np.array([_rated(e) for e in examples], dtype=np.float32).reshape(-1, 3),
+        functionals=np.stack(measured)[:, :wanted],
     )
 
 
@@ -124,18 +130,22 @@ def _measured(
     name: str, table: Sequence[Example], options: LogMelOptions, cache: Path, report: Report
 ) -> dict[str, npt.NDArray[np.generic]]:
     stamp = [[Path(e.file).name, Path(e.file).stat().st_size] for e in table]
-    key = hashlib.sha256(json.dumps([dataclasses.asdict(options), stamp]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        json.dumps([dataclasses.asdict(options), melfunctionals.SPACE, stamp]).encode()
+    ).hexdigest()[:12]
     path = cache / f"{name}-{key}.npz"
     if path.is_file():
         with np.load(path) as stored:
             return {part: stored[part] for part in stored.files}
-    extract, found, durations = LogMel(options), [], []
+    extract, found, durations, functionals = LogMel(options), [], [], []
     for number, example in enumerate(table):
         if number % 200 == 0:
             report(f"{name}: log-mel of clip {number} of {len(table)}")
         try:
             sound = audio.read(Path(example.file), sample_rate_hz=options.sample_rate_hz)[0]
-            found.append(extract(sound).values.astype(np.float16))
+            frames = extract(sound).values
+            found.append(frames.astype(np.float16))
+            functionals.append(_functionals(frames, options))
         except FeatureError as error:
             raise CorpusError(f"{example.file} cannot be learnt from: {error}") from None
         durations.append(sound.duration_s)
@@ -143,11 +153,19 @@ def _measured(
         "values": np.concatenate(found),
         "lengths": np.array([len(f) for f in found]),
         "durations_s": np.array(durations),
+        "functionals": np.stack(functionals),
     }
     cache.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part, part.open("wb") as stream:
         np.savez(stream, **stored)
     return stored
+
+
+def _functionals(logmel: FloatArray, options: LogMelOptions) -> FloatArray:
+    """Mel functionals of one clip; none where its log-mels have too few bins for them."""
+    if options.n_mels < melfunctionals.MIN_MELS:
+        return np.zeros(0, dtype=np.float32)
+    return melfunctionals.functionals(logmel, options.hop_ms / 1000)
 
 
 def draw(

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hearfelt.errors import CorpusError
+from hearfelt.errors import CorpusError, ModelError
 from hearfelt.models.neural import NetworkOptions, VoiceNetwork, ccc_loss, masked_cross_entropy
 from hearfelt.training import inputs
 from hearfelt.training.files import atomic
@@ -39,18 +40,18 @@ def train(
     indices: Sequence[int],
     folder: Path,
     report: Report,
-    start: Path | None = None,
+    start: Start | None = None,
 ) -> VoiceNetwork:
     """Learn from the clips at ``indices``; the network with averaged weights, in evaluation mode.
 
     Args:
         folder: gets ``checkpoint.pt`` (resumed from where present) and ``log.jsonl``, one line an epoch.
         report: told after every epoch, in one line with the time left.
-        start: a network of the same shape whose weights are where learning begins (transfer from other
-            corpora); the front end is measured anew on the clips at hand.
+        start: where learning begins; random weights where None.
 
     Raises:
         CorpusError: the recipe asks for dimensions, and fewer than two of the clips were rated.
+        ModelError: ``start`` is a network of another shape.
     """
     _check_ratings(recipe, clips, indices)
     torch.set_num_threads(recipe.loop.threads)
@@ -58,7 +59,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     network = build(recipe)
     if start is not None:
-        network.load_state_dict(torch.load(start, weights_only=True))
+        _begin(network, recipe.data.labels, start)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _measure_front(network, clips, indices, recipe.seed)
     run = _Run(network, recipe, _steps(clips, indices, recipe))
@@ -78,6 +79,36 @@ def train(
     network.load_state_dict(run.average)
     network.eval()
     return network
+
+
+@dataclass(frozen=True)
+class Start:
+    """A trained network whose weights are where another begins.
+
+    Args:
+        path: its ``network.pt``.
+        labels: its labels. The outputs of labels that both know begin as they were, others by chance.
+    """
+
+    path: Path
+    labels: tuple[str, ...]
+
+
+def _begin(network: VoiceNetwork, labels: Sequence[str], start: Start) -> None:
+    """The weights of ``start``; the front end is measured anew afterwards, on the clips at hand."""
+    try:
+        state = torch.load(start.path, weights_only=True)
+        weight, bias = network.head.weight.detach().clone(), network.head.bias.detach().clone()
+        for row, label in enumerate(labels):
+            if label in start.labels:
+                weight[row] = state["head.weight"][start.labels.index(label)]
+                bias[row] = state["head.bias"][start.labels.index(label)]
+        network.load_state_dict(state | {"head.weight": weight, "head.bias": bias})
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ModelError(
+            f"{start.path} is no network that this one can start from ({error}): train it first, by a recipe "
+            "with the same [network]"
+        ) from None
 
 
 class _Run:
@@ -154,10 +185,19 @@ def _epoch(run: _Run, clips: Clips, indices: Sequence[int], number: int) -> dict
 
 
 def _loss(logits: Tensor, rated: Tensor | None, batch: Batch, loop: LoopOptions) -> Tensor:
-    own = masked_cross_entropy(logits, batch.targets, batch.allowed, loop.smoothing)
-    other = masked_cross_entropy(logits, batch.other_targets, batch.other_allowed, loop.smoothing)
+    own = _clip_loss(logits, batch.targets, batch.allowed, loop)
+    other = _clip_loss(logits, batch.other_targets, batch.other_allowed, loop)
     loss = (batch.share * own + (1 - batch.share) * other).mean()
     return loss if rated is None else loss + loop.dimension_weight * ccc_loss(rated, batch.dimensions)
+
+
+def _clip_loss(logits: Tensor, targets: Tensor, allowed: Tensor, loop: LoopOptions) -> Tensor:
+    """Cross-entropy of each clip over its corpus' labels, and in part over all of them."""
+    loss = masked_cross_entropy(logits, targets, allowed, loop.smoothing)
+    if not loop.absent:
+        return loss
+    over_all = masked_cross_entropy(logits, targets, torch.ones_like(allowed), loop.smoothing)
+    return (1 - loop.absent) * loss + loop.absent * over_all
 
 
 def _check_ratings(recipe: Recipe, clips: Clips, indices: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from hearfelt.training.card import LICENCES, page
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.recipe import Recipe
 
-MAX_MB = 6.0
+MAX_MB = 12.0
 """A published voice model is at most this large."""
 
 

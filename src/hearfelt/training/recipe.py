@@ -44,18 +44,45 @@ class ProtocolOptions:
     """How the recipe is judged.
 
     Args:
-        kind: ``speaker_folds`` (all corpora together) or ``emobox`` (fold files of the one corpus).
+        kind: ``speaker_folds`` (all corpora together), ``loso`` (leave one speaker out), ``emobox`` (fold
+            files) or ``none`` (nothing is held out: a run that others start from).
         folds: how many folds ``speaker_folds`` makes.
         seed: deals the speakers.
+        corpus: whose speakers are held out, with ``loso`` and ``emobox``; all other corpora are learnt from
+            in every fold. May be left out where there is one corpus.
     """
 
     kind: str = "speaker_folds"
     folds: int = 4
     seed: int = 1
+    corpus: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("speaker_folds", "emobox"):
-            raise unknown_name("protocol", self.kind, ("speaker_folds", "emobox"))
+        kinds = ("speaker_folds", "loso", "emobox", "none")
+        if self.kind not in kinds:
+            raise unknown_name("protocol", self.kind, kinds)
+
+
+@dataclass(frozen=True)
+class FunctionalsOptions:
+    """The linear model on mel functionals beside the networks.
+
+    Args:
+        use: whether there is one.
+        l2: strength of its penalty, half the sum of squared weights beside the mean loss of a clip.
+        weights: of its logits beside the networks' mean; the one of least log loss on speakers that were not
+            heard is taken, for a fold from the other folds.
+    """
+
+    use: bool = False
+    l2: float = 0.01
+    weights: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
+
+    def __post_init__(self) -> None:
+        if not self.l2 > 0 or not self.weights or min(self.weights) < 0:
+            raise OptionError(
+                f"l2={self.l2}, weights={self.weights}: a penalty above 0 and weights from 0 up"
+            )
 
 
 @dataclass(frozen=True)
@@ -82,6 +109,7 @@ class LoopOptions:
         bf16: compute in bfloat16 where that is safe.
         max_s: training clips are cut to this length.
         dimension_weight: of the CCC loss beside the cross-entropy; read where the network has ``dimensions``.
+        absent: share of the loss in which a clip also says that labels its corpus lacks are wrong.
     """
 
     epochs: int = 30
@@ -96,8 +124,11 @@ class LoopOptions:
     max_s: float = 3.2
     threads: int = 1
     dimension_weight: float = 1.0
+    absent: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.absent <= 1:
+            raise OptionError(f"absent={self.absent}: a share lies in 0 to 1")
         if self.epochs < 1 or self.batch < 2:
             raise OptionError(
                 f"epochs={self.epochs}, batch={self.batch}: at least 1 epoch and 2 clips a batch"
@@ -108,17 +139,31 @@ class LoopOptions:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a run learns."""
+    """Everything that decides what a run learns.
+
+    Args:
+        seed: of the first network; the next one of an ensemble has the next seed.
+        members: networks whose logits are averaged.
+        start: name of a run in the same folder whose final networks are where learning begins; empty: from
+            random weights.
+    """
 
     name: str = "base"
     version: str = "1"
     seed: int = 1
+    members: int = 1
+    start: str = ""
     data: DataOptions = field(default_factory=DataOptions)
     features: LogMelOptions = field(default_factory=lambda: LogMelOptions(trim_db=40.0))
     network: NetworkChoice = field(default_factory=NetworkChoice)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     loop: LoopOptions = field(default_factory=LoopOptions)
+    functionals: FunctionalsOptions = field(default_factory=FunctionalsOptions)
     protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
+
+    def __post_init__(self) -> None:
+        if self.members < 1:
+            raise OptionError(f"members={self.members}: at least 1 network is needed")
 
 
 def load(path: Path) -> Recipe:
@@ -129,17 +174,36 @@ def load(path: Path) -> Recipe:
 def read(kind: type[T], path: Path) -> T:
     """A recipe of any kind in a TOML file.
 
+    A file may begin with ``extends = "other.toml"`` (relative to itself): it then says only what differs.
+
     Raises:
         OptionError: no such file, no valid TOML, an unknown key, or a value of the wrong type.
         MissingExtraError: Python 3.10 without tomli.
     """
+    return from_table(kind, _extended(path, ()))
+
+
+def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
+    """The table of a file over that of the one it extends, section by section."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise OptionError(f"there is no recipe {path}: see the folder recipes/ for examples") from None
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"the recipe {path} is not valid TOML: {error}") from None
-    return from_table(kind, parse_toml(text, f"the recipe {path}"))
+    table = parse_toml(text, f"the recipe {path}")
+    parent = table.pop("extends", None)
+    if parent is None:
+        return table
+    if not isinstance(parent, str) or path.resolve() in below:
+        raise OptionError(
+            f"the recipe {path} extends {parent!r}: name another recipe file that ends somewhere"
+        )
+    under = _extended(path.parent / parent, (*below, path.resolve()))
+    for key, value in table.items():
+        both = isinstance(value, dict) and isinstance(under.get(key), dict)
+        under[key] = under[key] | value if both else value
+    return under
 
 
 def parse_toml(text: str, what: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """A run: the folds of a recipe's protocol, the model on all data, and the folder that holds what they gave.
 
-``out/fold0 …`` each hold the network that has not heard the fold's test speakers (torch and ONNX, loadable by
-`hearfelt.models.onnx.VoiceModel`), ``out/heldout.npz`` what they said of those speakers, ``out/scores.json``
-how good that was, ``out/final`` the network trained on everything.
+``out/fold0 …`` each hold the ensemble that has not heard the fold's test speakers (torch and ONNX, loadable
+by `hearfelt.models.onnx.VoiceModel`), ``out/heldout.npz`` what they said of those speakers,
+``out/scores.json`` how good that was, ``out/final`` the ensemble trained on everything.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from hearfelt.datasets.splits import Split
 from hearfelt.errors import ModelError, OptionError
 from hearfelt.evaluation import protocols
 from hearfelt.evaluation.protocols import HeldOut
+from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel
-from hearfelt.models.neural import VoiceNetwork
-from hearfelt.training import export, loop
+from hearfelt.models.neural import Linear, VoiceEnsemble, VoiceNetwork
+from hearfelt.training import export, linear, loop
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.inputs import Clips, Report
 from hearfelt.training.recipe import Recipe
+from hearfelt.types import FloatArray
 
 TRAINED = "trained on the ratings of the corpora with a concordance loss"
 """What the card says of the dimensions of a network that has learnt them."""
@@ -87,16 +89,34 @@ def _filled(stored: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
 
 
 def protocol_splits(recipe: Recipe, clips: Clips, data: Path) -> list[Split]:
-    """The folds of the recipe's protocol.
+    """The folds of the recipe's protocol; none for ``none``.
 
     Raises:
-        OptionError: the EmoBox protocol with several corpora.
+        OptionError: a protocol of one corpus, several corpora, and no word which.
     """
-    if recipe.protocol.kind == "speaker_folds":
+    kind, corpus = recipe.protocol.kind, recipe.protocol.corpus
+    if kind == "none":
+        return []
+    if kind == "speaker_folds":
         return splits.speaker_folds(clips.examples, recipe.protocol.folds, recipe.protocol.seed)
-    if len(recipe.data.corpora) != 1:
-        raise OptionError(f"EmoBox folds are of one corpus, the recipe has {', '.join(recipe.data.corpora)}")
-    return splits.emobox(clips.examples, data / "emobox" / recipe.data.corpora[0])
+    if not corpus and len(recipe.data.corpora) == 1:
+        corpus = recipe.data.corpora[0]
+    if corpus not in recipe.data.corpora:
+        raise OptionError(
+            f"the protocol {kind} holds out speakers of one corpus, and the recipe names {corpus or 'none'}: "
+            f"set protocol.corpus to one of {', '.join(recipe.data.corpora)}"
+        )
+    own = [i for i, e in enumerate(clips.examples) if e.corpus == corpus]
+    other = tuple(i for i, e in enumerate(clips.examples) if e.corpus != corpus)
+    examples = [clips.examples[i] for i in own]
+    if kind == "loso":
+        found = splits.leave_one_speaker_out(examples)
+    else:
+        found = splits.emobox(examples, data / "emobox" / corpus)
+    return [
+        Split(f.name, tuple(sorted((*other, *(own[i] for i in f.train)))), tuple(own[i] for i in f.test))
+        for f in found
+    ]
 
 
 def run_folds(
@@ -107,18 +127,128 @@ def run_folds(
         if only and number not in only:
             continue
         folder = out / f"fold{number}"
-        if not (folder / "heldout.npz").is_file():
+        if not (folder / "answers.npz").is_file():
+            networks = _networks(recipe, clips, split.train, folder, out, _named(report, f"fold {number}"))
+            answers: dict[str, Any] = {
+                "networks": np.stack([loop.logits(network, clips, split.test) for network in networks]),
+                "linear": _linear(recipe, clips, split.train, folder, split.test),
+                "test": np.array(split.test),
+            }
+            with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
+                np.savez(stream, **answers)
+    return fuse(recipe, clips, out)
 
-            def named(line: str, number: int = number) -> None:
-                report(f"fold {number}: {line}")
 
-            network = loop.train(recipe, clips, split.train, folder, named)
-            logits = loop.logits(network, clips, split.test)
-            save_network(network, recipe, folder, f"{recipe.name}-fold{number}")
-            with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
-                _held_out(clips, split, logits, number).save(stream)
-        collect(out)
+def _networks(
+    recipe: Recipe, clips: Clips, indices: Sequence[int], folder: Path, out: Path, report: Report
+) -> list[VoiceNetwork]:
+    """The networks of an ensemble, each trained and kept, or read where it was finished before."""
+    found = []
+    for number in range(recipe.members):
+        own = member_recipe(recipe, number)
+        place = folder / f"member{number}"
+        if not (place / "network.pt").is_file():
+            start = start_of(recipe, number, out.parent) if recipe.start else None
+            network = loop.train(own, clips, indices, place, _named(report, f"network {number}"), start)
+            with atomic(place / "network.pt") as part:
+                torch.save(network.state_dict(), part)
+        found.append(load_network(own, place))
+    return found
+
+
+def member_recipe(recipe: Recipe, number: int) -> Recipe:
+    """What one network of the ensemble learns by."""
+    return dataclasses.replace(recipe, seed=recipe.seed + number)
+
+
+def start_of(recipe: Recipe, number: int, runs: Path) -> loop.Start:
+    """Where a network begins: the final one of the same number in the run ``recipe.start``.
+
+    Raises:
+        ModelError: there is no such run, or it has no final networks.
+    """
+    folder = runs / recipe.start
+    try:
+        options = json.loads((folder / "run.json").read_text(encoding="utf-8"))["recipe"]
+        path = folder / "final" / f"member{number % options['members']}" / "network.pt"
+        if not path.is_file():
+            raise FileNotFoundError(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the recipe starts from the run {recipe.start}, and {folder} has no final networks ({error}): "
+            f"train the recipe {recipe.start} with --stage final first"
+        ) from None
+    return loop.Start(path, tuple(options["data"]["labels"]))
+
+
+def _linear(
+    recipe: Recipe, clips: Clips, indices: Sequence[int], folder: Path, test: Sequence[int]
+) -> FloatArray:
+    """Logits of the linear model on functionals, which is kept; zeros where the recipe has none."""
+    if not recipe.functionals.use:
+        return np.zeros((len(test), len(clips.labels)), dtype=np.float32)
+    model = linear.fit(recipe, clips, list(indices))
+    with atomic(folder / "linear.pt") as part:
+        torch.save(model.state_dict(), part)
+    return linear.logits(model, clips, list(test))
+
+
+def fuse(recipe: Recipe, clips: Clips, out: Path) -> HeldOut:
+    """Join the networks and the linear model of the finished folds, and write what they said.
+
+    The weight of the linear model in a fold is the one of least log loss on the held-out answers of the other
+    folds (at the temperature that suits each weight): a fold's own test speakers have no say in it.
+
+    Raises:
+        OptionError: no fold is finished.
+    """
+    stored = {int(path.parent.name[4:]): _answers(path) for path in sorted(out.glob("fold*/answers.npz"))}
+    if not stored:
+        raise OptionError(f"no fold of {out} is finished: run its folds first")
+    weights = {}
+    for number, answers in stored.items():
+        others = [one for other, one in stored.items() if other != number] or [answers]
+        weights[number] = best_weight(recipe, clips, others)
+        folder = out / f"fold{number}"
+        logits = answers["networks"].mean(axis=0) + weights[number] * answers["linear"]
+        with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
+            _held_out(clips, answers["test"].tolist(), logits, number).save(stream)
+        if not (folder / "model.onnx").is_file() or _weight_of(folder) != weights[number]:
+            ensemble = load_ensemble(recipe, folder, weights[number])
+            save_ensemble(ensemble, recipe, folder, f"{recipe.name}-fold{number}")
+    final = best_weight(recipe, clips, list(stored.values()))
+    write_json(out / "weights.json", {"folds": weights, "final": final})
     return collect(out)
+
+
+def _answers(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _weight_of(folder: Path) -> float | None:
+    path = folder / "model.json"
+    if not path.is_file():
+        return None
+    found: float | None = json.loads(path.read_text(encoding="utf-8")).get("linear_weight")
+    return found
+
+
+def best_weight(recipe: Recipe, clips: Clips, answers: Sequence[dict[str, np.ndarray]]) -> float:
+    """The weight of `FunctionalsOptions.weights` with the least log loss, the mean over corpora."""
+    if not recipe.functionals.use:
+        return 0.0
+    losses = []
+    for weight in recipe.functionals.weights:
+        parts = [
+            _held_out(clips, a["test"].tolist(), a["networks"].mean(axis=0) + weight * a["linear"], n)
+            for n, a in enumerate(answers)
+        ]
+        held = protocols.join(parts)
+        each = [held.where(held.corpus == corpus) for corpus in np.unique(held.corpus)]
+        own = [part.calibrated_log_loss() for part in each]
+        losses.append(float(np.mean(own)))
+    return recipe.functionals.weights[int(np.argmin(losses))]
 
 
 def collect(out: Path) -> HeldOut:
@@ -135,14 +265,26 @@ def collect(out: Path) -> HeldOut:
     return held
 
 
-def run_final(recipe: Recipe, clips: Clips, out: Path, report: Report) -> VoiceNetwork:
-    """Train on every clip. Nothing is measured on it: its scores are those of the folds."""
-    folder = out / "final"
-    network = loop.train(
-        recipe, clips, range(len(clips.examples)), folder, lambda line: report(f"all clips: {line}")
-    )
-    save_network(network, recipe, folder, recipe.name)
-    return network
+def run_final(recipe: Recipe, clips: Clips, out: Path, report: Report) -> VoiceEnsemble:
+    """Train on every clip. Nothing is measured on it: its scores are those of the folds.
+
+    The linear model's weight is the one that the folds chose; 1 where no fold was run.
+    """
+    folder, everything = out / "final", range(len(clips.examples))
+    _networks(recipe, clips, everything, folder, out, _named(report, "all clips"))
+    if recipe.functionals.use and not (folder / "linear.pt").is_file():
+        _linear(recipe, clips, everything, folder, ())
+    chosen = out / "weights.json"
+    weight = 1.0
+    if chosen.is_file():
+        weight = float(json.loads(chosen.read_text(encoding="utf-8"))["final"])
+    ensemble = load_ensemble(recipe, folder, weight)
+    save_ensemble(ensemble, recipe, folder, recipe.name)
+    return ensemble
+
+
+def _named(report: Report, name: str) -> Report:
+    return lambda line: report(f"{name}: {line}")
 
 
 def save_network(
@@ -153,6 +295,16 @@ def save_network(
         torch.save(network.state_dict(), part)
     worst = export.export(network, folder / "model.onnx")
     write_json(folder / "model.json", card(recipe, name, temperature))
+    return worst
+
+
+def save_ensemble(ensemble: VoiceEnsemble, recipe: Recipe, folder: Path, name: str) -> float:
+    """Write ``model.onnx`` and ``model.json``; the difference between torch and onnxruntime."""
+    worst = export.export(ensemble, folder / "model.onnx")
+    facts = card(recipe, name, 1.0)
+    if ensemble.linear is not None:
+        facts |= {"functionals": melfunctionals.SPACE, "linear_weight": ensemble.weight}
+    write_json(folder / "model.json", facts | {"parameters": ensemble.n_parameters})
     return worst
 
 
@@ -191,8 +343,19 @@ def load_network(recipe: Recipe, folder: Path) -> VoiceNetwork:
     return network.eval()
 
 
-def _held_out(clips: Clips, split: Split, logits: np.ndarray, fold: int) -> HeldOut:
-    chosen = [clips.examples[i] for i in split.test]
+def load_ensemble(recipe: Recipe, folder: Path, weight: float) -> VoiceEnsemble:
+    """The trained networks and linear model of a fold or of the final run; errors as of `load_network`."""
+    members = [load_network(member_recipe(recipe, n), folder / f"member{n}") for n in range(recipe.members)]
+    model = None
+    if recipe.functionals.use:
+        state = torch.load(folder / "linear.pt", weights_only=True)
+        model = Linear(*state["weight"].shape)
+        model.load_state_dict(state)
+    return VoiceEnsemble(members, model, weight).eval()
+
+
+def _held_out(clips: Clips, test: Sequence[int], logits: np.ndarray, fold: int) -> HeldOut:
+    chosen = [clips.examples[i] for i in test]
     return HeldOut(
         file=np.array([Path(e.file).name for e in chosen]),
         corpus=np.array([e.corpus for e in chosen]),
@@ -201,6 +364,6 @@ def _held_out(clips: Clips, split: Split, logits: np.ndarray, fold: int) -> Held
         gold=np.array([e.gold or "" for e in chosen]),
         labels=np.array(clips.labels),
         logits=logits,
-        duration_s=clips.durations_s[list(split.test)],
+        duration_s=clips.durations_s[list(test)],
         fold=np.full(len(chosen), fold, dtype=np.int64),
     )
