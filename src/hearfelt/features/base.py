@@ -71,6 +71,12 @@ def _opensmile(feature_set: str) -> Extractor:
     return OpenSmile(feature_set)
 
 
+def _encoder(source: str) -> Extractor:
+    from hearfelt.features.embeddings import embeddings
+
+    return embeddings(source)
+
+
 EXTRACTORS: Mapping[str, Callable[[], Extractor]] = {
     "functionals": _functionals,
     "mel": _mel,
@@ -81,16 +87,24 @@ EXTRACTORS: Mapping[str, Callable[[], Extractor]] = {
 sets for comparison (optional; not for commercial use)."""
 
 
+ENCODER = "encoder:"
+"""What the name of an embedding begins with: ``encoder:FOLDER`` or ``encoder:NAME``, then ``@LAYERS``."""
+
+
 def extractor(name: str) -> Extractor:
     """The extractor of a name; names joined by ``+``, such as ``functionals+mel``, stand side by side.
 
     Raises:
-        OptionError: a name that is not in `EXTRACTORS`.
+        OptionError: a name that is neither in `EXTRACTORS` nor begins with ``encoder:``.
         MissingExtraError: its library is not installed.
+        ModelError: an encoder that cannot be loaded.
     """
     parts: list[Extractor] = []
     for part in name.split("+"):
-        if part not in EXTRACTORS:
-            raise unknown_name("feature set", part, EXTRACTORS)
-        parts.append(EXTRACTORS[part]())
+        if part.startswith(ENCODER):
+            parts.append(_encoder(part.removeprefix(ENCODER)))
+        elif part in EXTRACTORS:
+            parts.append(EXTRACTORS[part]())
+        else:
+            raise unknown_name("feature set", part, (*EXTRACTORS, f"{ENCODER}FOLDER"))
     return parts[0] if len(parts) == 1 else Joined(parts)
