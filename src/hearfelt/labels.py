@@ -11,19 +11,39 @@ EKMAN7 = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surpri
 """The Ekman six and neutral: the label set of every verdict (alphabetical, as the field sorts it)."""
 
 CANONICAL = (*EKMAN7, "boredom", "calm", "contempt")
-"""Every label hearfelt knows by name."""
+"""Every label that a report has a word and a colour for."""
+
+FURTHER = (
+    "amusement",
+    "apology",
+    "assertiveness",
+    "concern",
+    "encouragement",
+    "excitement",
+    "frustration",
+    "nervousness",
+    "sleepiness",
+    "other",
+)
+"""Labels that only some corpora have; ``other`` is a rater's own word for none of the corpus's labels."""
 
 ALIASES: Mapping[str, str] = {
-    **{label: label for label in CANONICAL},
+    **{label: label for label in (*CANONICAL, *FURTHER)},
     **dict.fromkeys(("angry", "ang", "mad", "wut", "ärger", "生气", "愤怒"), "anger"),
     **dict.fromkeys(("disgusted", "dis", "ekel", "厌恶"), "disgust"),
     **dict.fromkeys(("fearful", "fea", "scared", "anxiety", "angst", "恐惧", "害怕"), "fear"),
     **dict.fromkeys(("happy", "hap", "joy", "joyful", "freude", "高兴", "快乐", "开心"), "happiness"),
-    **dict.fromkeys(("neu", "no emotion", "中性", "中立"), "neutral"),
+    **dict.fromkeys(("neu", "neutrality", "no emotion", "中性", "中立"), "neutral"),
     **dict.fromkeys(("sad", "trauer", "悲伤", "难过"), "sadness"),
     **dict.fromkeys(("surprised", "sur", "pleasant surprise", "ps", "惊讶", "吃惊"), "surprise"),
     **dict.fromkeys(("bored", "boredem", "langeweile", "无聊"), "boredom"),
     **dict.fromkeys(("relaxed", "平静"), "calm"),
+    **dict.fromkeys(("amused", "amu"), "amusement"),
+    **dict.fromkeys(("excited", "exc"), "excitement"),
+    **dict.fromkeys(("frustrated", "fru"), "frustration"),
+    **dict.fromkeys(("sleepy",), "sleepiness"),
+    **dict.fromkeys(("contemptuous", "con"), "contempt"),
+    **dict.fromkeys(("oth",), "other"),
 }
 """What other corpora and tools call a label, in lower case, to the name used here."""
 
@@ -73,7 +93,7 @@ def canonical(label: str) -> str:
     try:
         return ALIASES[label.strip().lower()]
     except KeyError:
-        raise unknown_name("emotion label", label, CANONICAL) from None
+        raise unknown_name("emotion label", label, (*CANONICAL, *FURTHER)) from None
 
 
 def dimensions(labels: Sequence[str], probabilities: Sequence[float]) -> tuple[float, float, float]:

@@ -418,6 +418,10 @@ class Example:
         votes: each rater's label, in the order of the corpus; empty where it publishes none.
         gold: the label to learn.
         soft: label to share of votes, None where there are no votes.
+        arousal, valence, dominance: in [-1, 1], None where nobody rated them.
+        raters: who gave each vote, as long as ``votes``; empty where the corpus does not say. A rater who
+            gave two labels is named twice.
+        scale: what the ratings were given on before they were brought to [-1, 1], such as ``1..5``.
     """
 
     file: str
@@ -436,6 +440,8 @@ class Example:
     arousal: float | None = None
     valence: float | None = None
     dominance: float | None = None
+    raters: tuple[str, ...] = ()
+    scale: str | None = None
 
 
 def to_dict(value: Any) -> Any:

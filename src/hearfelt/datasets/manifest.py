@@ -1,77 +1,113 @@
-"""The one table: every corpus as a list of `Example`, read from and written to CSV."""
+"""The one table: every corpus as a list of `Example`, read from and written to CSV and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-import math
+import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from hearfelt.errors import CorpusError, OptionError
-from hearfelt.labels import canonical
-from hearfelt.types import Example, Segment
-
-COLUMNS = (
-    "file",
-    "start",
-    "end",
-    "speaker",
-    "gender",
-    "language",
-    "text",
-    "corpus",
-    "split",
-    "licence",
-    "intensity",
-    "gold",
-    "arousal",
-    "valence",
-    "dominance",
+from hearfelt.datasets.cells import (
+    DIMENSIONS,
+    PLAIN,
+    Label,
+    from_row,
+    from_scale,
+    joined,
+    soft_text,
+    to_row,
+    votes_text,
 )
-"""The columns `write` writes; `read` needs ``file`` and one of ``gold`` or ``emotion``."""
+from hearfelt.datasets.files import atomic, write_text
+from hearfelt.errors import CorpusError, MissingExtraError
+from hearfelt.labels import canonical
+from hearfelt.types import Example
+
+__all__ = ["COLUMNS", "check_files", "from_scale", "read", "relabel", "write"]
+
+COLUMNS = ("file", "start", "end", "channel", *PLAIN, "gold", "votes", "soft", *DIMENSIONS, "scale")
+"""The columns `write` writes; `read` needs ``file`` and one of ``gold``, ``emotion`` or ``votes``."""
+
+_NUMBERS = ("start", "end", *DIMENSIONS)
 
 
 def read(
-    path: Path, *, audio: Path | None = None, defaults: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    audio: Path | None = None,
+    defaults: Mapping[str, str] | None = None,
+    label: Label = canonical,
+    scale: str | None = None,
 ) -> list[Example]:
-    """Examples of a CSV file with a header row.
+    """Examples of a CSV file with a header row (comma, semicolon or tab), or of a Parquet file.
+
+    The segment of a row speaks with the voice of its column ``speaker``. Nothing is derived: a row that has
+    votes and no gold label comes without one (see `hearfelt.datasets.votes.label`).
 
     Args:
-        path: the CSV file, UTF-8.
-        audio: folder that file names are relative to; the CSV's own folder where None.
-        defaults: values for columns the CSV lacks or leaves empty, such as ``{"corpus": "emodb"}``.
+        path: the table; ``.parquet`` is read as Parquet, all else as CSV in UTF-8.
+        audio: folder that file names are relative to; the table's own folder where None.
+        defaults: values for columns the table lacks or leaves empty, such as ``{"corpus": "emodb"}``.
+        label: names the labels of the table; ``str`` takes them as they are.
+        scale: what arousal, valence and dominance are given on, such as ``1..5``; in [-1, 1] where None, and
+            in rows that have a ``scale``, which were converted before.
 
     Raises:
-        CorpusError: no such file, a missing column, an unknown label, a rating outside [-1, 1], or a sound
+        CorpusError: no such file, a missing column, an unknown label, a rating outside its scale, or a sound
             file that is not there.
+        MissingExtraError: a Parquet file without pyarrow.
     """
-    audio = path.parent if audio is None else audio
+    path = Path(path)
+    audio = path.parent if audio is None else Path(audio)
+    parquet = path.suffix.lower() == ".parquet"
+    names, rows = _parquet_rows(path) if parquet else _csv_rows(path)
+    if "file" not in names or not {"gold", "emotion", "votes"} & set(names):
+        raise CorpusError(
+            f"{path} has the columns {', '.join(names) or 'none'}: it needs file, and gold or emotion"
+        )
     examples = []
-    for number, row in enumerate(_rows(path), start=2):
-        values = {**(defaults or {}), **{key: value for key, value in row.items() if value}}
-        examples.append(_example(values, audio, f"{path.name}, line {number}"))
+    for count, row in enumerate(rows, start=1):
+        values = {**(defaults or {}), **{key: value for key, value in row.items() if _filled(value)}}
+        where = f"{path.name}, row {count}" if parquet else f"{path.name}, line {count + 1}"
+        if values.get("file"):
+            values["file"] = joined(values["file"], audio)
+        examples.append(from_row(values, label, where, scale))
     if not examples:
         raise CorpusError(f"{path} has no rows below its header: it must list at least one sound file")
-    missing = [e.file for e in examples if not Path(e.file).is_file()]
-    if missing:
-        raise CorpusError(
-            f"{len(missing)} of the {len(examples)} files that {path} lists are not there, "
-            f"the first is {missing[0]}: restore them or take their rows out"
-        )
+    check_files(examples, path)
     return examples
 
 
-def write(examples: Sequence[Example], path: Path) -> None:
-    """Write examples as CSV with `COLUMNS`; file names are written as they are."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        for example in examples:
-            row = {f.name: getattr(example, f.name) for f in dataclasses.fields(example) if f.name in COLUMNS}
-            if example.segment is not None:
-                row |= {"start": example.segment.start_s, "end": example.segment.end_s}
-            writer.writerow(row)
+def write(examples: Sequence[Example], path: Path, *, audio: Path | None = None) -> None:
+    """Write examples with `COLUMNS`, as Parquet where the name ends so, else as CSV.
+
+    Args:
+        examples: what to write.
+        path: the table; it replaces one of that name only when it is whole.
+        audio: a folder that file names are made relative to; as they are where None.
+
+    Raises:
+        CorpusError: the table cannot be written, or an example has raters and votes of different number.
+        MissingExtraError: a Parquet file without pyarrow.
+    """
+    path = Path(path)
+    rows = [to_row(example) for example in examples]
+    if audio is not None:
+        for row in rows:
+            row["file"] = Path(os.path.relpath(row["file"], audio)).as_posix()
+    if path.suffix.lower() == ".parquet":
+        _write_parquet(rows, path)
+        return
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    for row in rows:
+        votes, soft = votes_text(row["votes"] or ()), soft_text(row["soft"] or {})
+        writer.writerow(row | {"votes": votes, "soft": soft})
+    write_text(path, out.getvalue())
 
 
 def relabel(
@@ -96,64 +132,84 @@ def relabel(
     return kept
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def check_files(examples: Sequence[Example], source: Path) -> None:
+    """Refuse examples whose sound files are not there.
+
+    Raises:
+        CorpusError: how many are missing, and the first.
+    """
+    files = dict.fromkeys(e.file for e in examples)
+    missing = [file for file in files if not Path(file).is_file()]
+    if missing:
+        raise CorpusError(
+            f"{len(missing)} of the {len(files)} files that {source} lists are not there, "
+            f"the first is {missing[0]}: restore them or take their rows out"
+        )
+
+
+def _filled(value: Any) -> bool:
+    return value is not None and value != "" and value == value  # a NaN is what pandas writes for nothing
+
+
+def _csv_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     if not path.is_file():
         raise CorpusError(f"{path} is not there: give the folder of a corpus with its manifest.csv")
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            names = reader.fieldnames or ()
-            rows = [dict(row) for row in reader]
+            header = stream.readline()
+            stream.seek(0)
+            # Excel writes semicolons where the decimal sign is a comma.
+            delimiter = max(",;\t", key=header.count)
+            reader = csv.DictReader(stream, delimiter=delimiter)
+            names = list(reader.fieldnames or ())
+            rows = [{key: value for key, value in row.items() if key is not None} for row in reader]
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read ({error.strerror or error}): restore it") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} is not a UTF-8 CSV table ({error}): save it as one") from None
-    if "file" not in names or not {"gold", "emotion"} & set(names):
-        raise CorpusError(
-            f"{path} has the columns {', '.join(names) or 'none'}: it needs file, and gold or emotion"
-        )
-    return rows
+    return names, rows
 
 
-def _example(values: Mapping[str, str], audio: Path, where: str) -> Example:
-    if not values.get("file"):
-        raise CorpusError(f"{where} names no file: fill in the column file")
-    label = values.get("gold") or values.get("emotion")
+def _parquet_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     try:
-        gold = canonical(label) if label else None
-        segment = None
-        if values.get("start") or values.get("end"):
-            segment = Segment(float(values["start"]), float(values["end"]), values.get("speaker"))
-    except OptionError as error:
-        raise CorpusError(f"{where}: {error}") from None
-    except (KeyError, ValueError):
-        raise CorpusError(f"{where}: start and end must both be numbers of seconds") from None
-    return Example(
-        file=str(audio / values["file"]),
-        gold=gold,
-        segment=segment,
-        speaker=values.get("speaker"),
-        gender=values.get("gender"),
-        language=values.get("language"),
-        text=values.get("text"),
-        corpus=values.get("corpus", ""),
-        split=values.get("split"),
-        licence=values.get("licence", ""),
-        intensity=values.get("intensity"),
-        arousal=_rating(values, "arousal", where),
-        valence=_rating(values, "valence", where),
-        dominance=_rating(values, "dominance", where),
-    )
-
-
-def _rating(values: Mapping[str, str], name: str, where: str) -> float | None:
-    text = values.get(name)
-    if not text:
-        return None
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError(f"reading {path.name}", "pyarrow", "data") from None
+    if not path.is_file():
+        raise CorpusError(f"{path} is not there: give a table of examples as CSV or Parquet")
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not -1 <= value <= 1:
+        # A ParquetFile reads this file alone; read_table would take names such as corpus=x for columns.
+        with pyarrow.parquet.ParquetFile(path) as file:
+            table = file.read()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise CorpusError(f"{path} is not a Parquet table ({error}): save it as one") from None
+    return list(table.column_names), table.to_pylist()
+
+
+def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError(f"writing {path.name}", "pyarrow", "data") from None
+    text, real = pyarrow.string(), pyarrow.float64()
+    vote = pyarrow.struct([("rater", text), ("label", text)])
+    kinds = {
+        **dict.fromkeys(COLUMNS, text),
+        **dict.fromkeys(_NUMBERS, real),
+        "channel": pyarrow.int32(),
+        "votes": pyarrow.list_(vote),
+        "soft": pyarrow.map_(text, real),
+    }
+    for row in rows:
+        row["votes"] = [{"rater": r, "label": v} for r, v in row["votes"]] if row["votes"] else None
+        row["soft"] = list(row["soft"].items()) if row["soft"] else None
+    table = pyarrow.Table.from_pylist(rows, schema=pyarrow.schema([(name, kinds[name]) for name in COLUMNS]))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as part:
+            pyarrow.parquet.write_table(table, part)
+    except OSError as error:
         raise CorpusError(
-            f"{where}: {name} is {text!r}: it must be a number in [-1, 1], or empty where nobody rated it"
-        )
-    return value
+            f"{path} cannot be written ({error.strerror or error}): name another place"
+        ) from None
