@@ -9,6 +9,7 @@ HearfeltError
 │   └── OptionError           an option or name that is not known
 ├── MissingExtraError         a library that an extra would bring is not installed
 ├── ModelError                a weights folder that is missing, broken or of another kind
+├── RunError                  a training run that cannot go on: its loss is not finite, its disk is full
 ├── LicenceError              the chosen profile may not use this part
 └── ChatError                 a language model that is down, slow or answers nonsense
 """
@@ -62,6 +63,10 @@ class MissingExtraError(HearfeltError):
 
 class ModelError(HearfeltError):
     """A weights folder that is missing, broken or of another kind."""
+
+
+class RunError(HearfeltError):
+    """A training run that cannot go on; what it had saved is whole."""
 
 
 class LicenceError(HearfeltError):

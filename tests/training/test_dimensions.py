@@ -89,7 +89,8 @@ def test_mixup_mixes_ratings_and_drops_them_where_one_clip_has_none(rated: Clips
     )
     mels = [rated.logmel(with_one)] * 3
     shares = np.array([0.7, 0.7, 1.0], dtype=np.float32)
-    batch = inputs._batch(rated, mels, [with_one] * 3, [other, without, with_one], shares)
+    drawn = inputs.Drawn(mels, [with_one] * 3, [other, without, with_one], shares)
+    batch = inputs._batch(rated, drawn)
     mixed = 0.7 * rated.dimensions[with_one] + 0.3 * rated.dimensions[other]
     np.testing.assert_allclose(batch.dimensions[0], mixed, atol=1e-6)
     assert torch.isnan(batch.dimensions[1]).all()

@@ -13,6 +13,7 @@ from hearfelt.audio import read
 from hearfelt.datasets import corpora
 from hearfelt.errors import CorpusError
 from hearfelt.features.logmel import LogMel, LogMelOptions
+from hearfelt.features.melfunctionals import MelFunctionals
 from hearfelt.training import measure
 from hearfelt.types import Example, Segment
 
@@ -25,11 +26,15 @@ def table(made_data: Path) -> list[Example]:
 
 
 def test_each_clip_is_measured_as_log_mel_does(table: list[Example]) -> None:
-    values, seconds = measure.logmels(table, OPTIONS)
-    for example, found, length in zip(table, values, seconds, strict=True):
+    measured = measure.logmels(table, OPTIONS)
+    assert len(measured.values) == len(measured.seconds) == len(measured.functionals) == 6
+    for row, example in enumerate(table):
         sound = read(Path(example.file))[0]
-        np.testing.assert_allclose(found, LogMel(OPTIONS)(sound).values, atol=0.02)
-        assert length == pytest.approx(sound.duration_s)
+        frames = LogMel(OPTIONS)(sound).values
+        np.testing.assert_allclose(measured.values[row], frames, atol=0.02)
+        assert measured.seconds[row] == pytest.approx(sound.duration_s)
+        expected = MelFunctionals(OPTIONS)(sound).values[0]
+        np.testing.assert_allclose(measured.functionals[row], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_shards_are_measured_once_and_survive_a_stop(
@@ -47,19 +52,24 @@ def test_shards_are_measured_once_and_survive_a_stop(
     monkeypatch.setattr(measure, "sound", stops)
     with pytest.raises(KeyboardInterrupt):
         measure.logmels(table, OPTIONS, cache=tmp_path)
-    again, _ = measure.logmels(table, OPTIONS, cache=tmp_path)
+    again = measure.logmels(table, OPTIONS, cache=tmp_path)
     assert calls.count(table[0].file) == 1 and calls.count(table[2].file) == 2
     monkeypatch.setattr(measure, "LogMel", None)
-    third, _ = measure.logmels(table, OPTIONS, cache=tmp_path)
-    for one, other in zip(again, third, strict=True):
-        np.testing.assert_array_equal(one, other)
+    third = measure.logmels(table, OPTIONS, cache=tmp_path)
+    same(again, third)
 
 
 def test_several_processes_give_the_same(table: list[Example], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "SHARD", 3)
-    alone, together = (measure.logmels(table, OPTIONS, workers=n)[0] for n in (1, 2))
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_array_equal(one, other)
+    alone, together = (measure.logmels(table, OPTIONS, workers=n) for n in (1, 2))
+    same(alone, together)
+
+
+def same(one: measure.Measured, other: measure.Measured) -> None:
+    for ours, theirs in zip(one.values, other.values, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(one.functionals, other.functionals)
+    np.testing.assert_array_equal(one.seconds, other.seconds)
 
 
 def test_a_segment_is_cut_from_its_file(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from hearfelt.audio import read  # noqa: E402
 from hearfelt.datasets import splits  # noqa: E402
 from hearfelt.errors import CorpusError, ModelError, OptionError  # noqa: E402
 from hearfelt.evaluation import protocols  # noqa: E402
+from hearfelt.features.logmel import LogMel  # noqa: E402
 from hearfelt.models.onnx import VoiceModel  # noqa: E402
 from hearfelt.training import __main__ as command  # noqa: E402
-from hearfelt.training import export, inputs, loop, recipe, run  # noqa: E402
+from hearfelt.training import engine, export, inputs, loop, measure, recipe, run  # noqa: E402
 from hearfelt.training.inputs import Clips  # noqa: E402
 from hearfelt.training.recipe import Recipe  # noqa: E402
 
@@ -41,7 +42,7 @@ def clips(tiny: Recipe, made_data: Path, tmp_path: Path) -> Clips:
 def test_clips_hold_the_log_mels_of_the_table(clips: Clips, tiny: Recipe) -> None:
     assert len(clips.examples) == 48
     assert clips.starts[-1] == len(clips.values)
-    extract = inputs.LogMel(tiny.features)
+    extract = LogMel(tiny.features)
     for index in (0, 17, 47):
         expected = extract(read(Path(clips.examples[index].file))[0]).values
         np.testing.assert_allclose(clips.logmel(index), expected, atol=0.02)
@@ -51,7 +52,7 @@ def test_clips_hold_the_log_mels_of_the_table(clips: Clips, tiny: Recipe) -> Non
 def test_log_mels_are_measured_once(
     clips: Clips, tiny: Recipe, made_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "LogMel", None)
+    monkeypatch.setattr(measure, "LogMel", None)
     again = inputs.load(tiny, made_data, tmp_path / "cache", quiet)
     np.testing.assert_array_equal(again.values, clips.values)
 
@@ -85,7 +86,7 @@ def test_a_killed_run_goes_on_at_the_same_loss(
     clips: Clips, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = loop.train(tiny, clips, range(48), tmp_path / "whole", quiet)
-    real, done = loop._epoch, []
+    real, done = engine._epoch, []
 
     def dies(*arguments: object) -> dict[str, float]:
         if len(done) == 2:
@@ -93,10 +94,10 @@ def test_a_killed_run_goes_on_at_the_same_loss(
         done.append(0)
         return real(*arguments)
 
-    monkeypatch.setattr(loop, "_epoch", dies)
+    monkeypatch.setattr(engine, "_epoch", dies)
     with pytest.raises(KeyboardInterrupt):
         loop.train(tiny, clips, range(48), tmp_path / "killed", quiet)
-    monkeypatch.setattr(loop, "_epoch", real)
+    monkeypatch.setattr(engine, "_epoch", real)
     resumed = loop.train(tiny, clips, range(48), tmp_path / "killed", quiet)
 
     def losses(name: str) -> list[float]:
@@ -221,8 +222,8 @@ def test_a_clip_that_cannot_be_measured_is_named(
     from hearfelt.types import Audio
 
     nan = Audio(np.full(1600, np.nan, dtype=np.float32), 16000)
-    monkeypatch.setattr(inputs.audio, "read", lambda *_, **__: [nan])
-    with pytest.raises(CorpusError, match=r"00a01Wa\.wav cannot be learnt from: .*NaN"):
+    monkeypatch.setattr(measure.audio, "read", lambda *_, **__: [nan])
+    with pytest.raises(CorpusError, match=r"48 of 48 clips cannot be learnt from, .*00a01Wa\.wav \(.*NaN"):
         inputs.load(tiny, made_data, tmp_path / "cache", quiet)
     assert not list((tmp_path / "cache").glob("*")) if (tmp_path / "cache").exists() else True
 

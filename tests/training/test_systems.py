@@ -15,7 +15,7 @@ from hearfelt.audio import read
 from hearfelt.datasets import corpora
 from hearfelt.errors import CorpusError, ModelError, OptionError
 from hearfelt.models.onnx import VoiceModel
-from hearfelt.training import recipe, systems
+from hearfelt.training import changes, recipe, systems
 from hearfelt.training.estimator import NeuralClassifier
 from hearfelt.types import Example
 
@@ -25,10 +25,21 @@ def table(made_data: Path) -> list[Example]:
     return corpora.read("emodb", made_data)
 
 
-@pytest.fixture
-def fitted(made_recipe: Path, table: list[Example], tmp_path: Path) -> NeuralClassifier:
-    model = NeuralClassifier(recipe.load(made_recipe), cache=tmp_path / "cache", epochs=12, batch=4)
-    return model.fit(table)
+@pytest.fixture(scope="module")
+def fitted(made_data: Path) -> NeuralClassifier:
+    tiny = changes.changed(
+        recipe.Recipe(),
+        {
+            "name": "tiny",
+            "features.n_mels": 20,
+            "network.stem": 4,
+            "network.channels": [4, 8],
+            "network.width": 8,
+            "network.attention": 4,
+            "loop.average": 0.5,
+        },
+    )
+    return NeuralClassifier(tiny, epochs=12, batch=4).fit(corpora.read("emodb", made_data))
 
 
 def test_a_network_learns_answers_and_is_saved(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hearfelt.errors import CorpusError, MissingExtraError, ModelError, OptionError
+from hearfelt.errors import MissingExtraError, ModelError, OptionError
 from hearfelt.labels import DIMENSIONS, emotion
 from hearfelt.models.base import Input
-from hearfelt.training import measure
+from hearfelt.training import measure, table
 from hearfelt.training.recipe import Recipe, from_table
 from hearfelt.types import Audio, Emotion, Evidence, Example, FloatArray, Segment
 
@@ -67,7 +67,7 @@ class NeuralClassifier:
             MissingExtraError: torch is not installed.
         """
         loop = _loop()
-        self.classes_ = labels_of(examples)
+        self.classes_ = table.labels_of(examples)
         data = dataclasses.replace(self.recipe.data, labels=self.classes_, relabel={}, drop=())
         self.recipe_ = dataclasses.replace(self.recipe, data=data)
         clips = self._clips(examples)
@@ -125,50 +125,12 @@ class NeuralClassifier:
         return self.network_
 
     def _clips(self, inputs: Sequence[Input]) -> Clips:
-        options = self.recipe_.features
-        values, seconds = measure.logmels(
-            inputs, options, cache=self.cache, report=self.report, workers=self.workers
+        from hearfelt.training import inputs as batches
+
+        measured = measure.logmels(
+            inputs, self.recipe_.features, cache=self.cache, report=self.report, workers=self.workers
         )
-        return gather([_example(one) for one in inputs], self.classes_, values, seconds)
-
-
-def gather(
-    examples: Sequence[Example], labels: tuple[str, ...], values: Sequence[measure.Half], seconds: FloatArray
-) -> Clips:
-    """A table and its log-mels as clips; the target of a clip without a gold label is 0 and means nothing."""
-    from hearfelt.training import inputs
-
-    return inputs.Clips(
-        examples=tuple(examples),
-        labels=labels,
-        values=np.concatenate(values),
-        starts=np.concatenate(([0], np.cumsum([len(one) for one in values]))).astype(np.int64),
-        targets=np.array([0 if e.gold is None else labels.index(e.gold) for e in examples], dtype=np.int64),
-        allowed=inputs._allowed(examples, labels),
-        durations_s=seconds,
-        dimensions=np.array([inputs._rated(e) for e in examples], dtype=np.float32).reshape(-1, 3),
-    )
-
-
-def labels_of(examples: Sequence[Example]) -> tuple[str, ...]:
-    """The gold labels of a table, sorted.
-
-    Raises:
-        CorpusError: an example without one, or fewer than two labels.
-    """
-    bare = [e.file for e in examples if e.gold is None]
-    if bare:
-        raise CorpusError(
-            f"{len(bare)} of {len(examples)} clips have no label, the first is {bare[0]}: "
-            "label them or leave them out"
-        )
-    labels = tuple(sorted({str(e.gold) for e in examples}))
-    if len(labels) < 2:
-        raise CorpusError(
-            f"the {len(examples)} clips have the labels {', '.join(labels) or 'none'}: "
-            "a model needs at least two to tell apart"
-        )
-    return labels
+        return batches.gather([_example(one) for one in inputs], self.classes_, measured)
 
 
 def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from hearfelt import audio
-from hearfelt.datasets import augment, corpora, manifest
-from hearfelt.errors import CorpusError, FeatureError
-from hearfelt.features import melfunctionals
-from hearfelt.features.logmel import LogMel, LogMelOptions
-from hearfelt.training.files import atomic
-from hearfelt.training.recipe import DataOptions, Recipe
+from hearfelt.datasets import augment
+from hearfelt.datasets.augment import AugmentOptions
+from hearfelt.features.logmel import LogMelOptions
+from hearfelt.training import measure, table
+from hearfelt.training.measure import Measured, Report
+from hearfelt.training.recipe import DataOptions, LoopOptions, Recipe
 from hearfelt.types import Example, FloatArray
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +44,7 @@ class Clips:
     allowed: dict[str, npt.NDArray[np.bool_]]
     durations_s: FloatArray
     dimensions: FloatArray
-    functionals: FloatArray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    functionals: FloatArray
 
     def logmel(self, index: int) -> FloatArray:
         """One clip, float32 ``(n_frames, n_mels)``."""
@@ -77,40 +72,32 @@ class Batch:
     dimensions: torch.Tensor
 
 
-def load(recipe: Recipe, data: Path, cache: Path, report: Report) -> Clips:
-    """All clips of a recipe's corpora, log-mels measured or taken from the cache.
+def load(recipe: Recipe, data: Path, cache: Path, report: Report, workers: int = 1) -> Clips:
+    """All clips of a recipe's data, log-mels measured or taken from the cache.
 
     Raises:
         CorpusError: a corpus is missing or broken, or a label is neither learnt, mapped nor dropped.
     """
-    examples: list[Example] = []
-    values, lengths, durations, measured = [], [], [], []
-    for name in recipe.data.corpora:
-        table = corpora.read(name, data)
-        stored = _measured(name, table, recipe.features, cache, report)
-        position = {e.file: i for i, e in enumerate(table)}
-        kept = manifest.relabel(
-            table, mapping=recipe.data.relabel, drop=recipe.data.drop, labels=recipe.data.labels
-        )
-        starts = np.concatenate(([0], np.cumsum(stored["lengths"])))
-        for example in kept:
-            i = position[example.file]
-            values.append(stored["values"][starts[i] : starts[i + 1]])
-            lengths.append(int(stored["lengths"][i]))
-            durations.append(float(stored["durations_s"][i]))
-            measured.append(stored["functionals"][i])
-        examples += kept
-    wanted = None if recipe.functionals.use else 0
+    examples = table.read(recipe.data, data)
+    measured = measure.logmels(examples, recipe.features, cache=cache, report=report, workers=workers)
+    labels = recipe.data.labels or table.labels_of(examples)
+    return gather(examples, labels, measured, functionals=recipe.functionals.use)
+
+
+def gather(
+    examples: Sequence[Example], labels: tuple[str, ...], measured: Measured, functionals: bool = False
+) -> Clips:
+    """A table and what was measured of it; the target of a clip without a label is 0 and means nothing."""
     return Clips(
         examples=tuple(examples),
-        labels=recipe.data.labels,
-        values=np.concatenate(values),
-        starts=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        targets=np.array([recipe.data.labels.index(str(e.gold)) for e in examples], dtype=np.int64),
-        allowed=_allowed(examples, recipe.data.labels),
-        durations_s=np.array(durations, dtype=np.float32),
+        labels=labels,
+        values=np.concatenate(measured.values),
+        starts=np.concatenate(([0], np.cumsum([len(one) for one in measured.values]))).astype(np.int64),
+        targets=np.array([labels.index(e.gold) if e.gold else 0 for e in examples], dtype=np.int64),
+        allowed=_allowed(examples, labels),
+        durations_s=measured.seconds,
         dimensions=np.array([_rated(e) for e in examples], dtype=np.float32).reshape(-1, 3),
-        functionals=np.stack(measured)[:, :wanted],
+        functionals=measured.functionals[:, : None if functionals else 0],
     )
 
 
@@ -124,48 +111,6 @@ def _allowed(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, np
     for example in examples:
         present[example.corpus].add(example.gold)
     return {corpus: np.array([label in golds for label in labels]) for corpus, golds in present.items()}
-
-
-def _measured(
-    name: str, table: Sequence[Example], options: LogMelOptions, cache: Path, report: Report
-) -> dict[str, npt.NDArray[np.generic]]:
-    stamp = [[Path(e.file).name, Path(e.file).stat().st_size] for e in table]
-    key = hashlib.sha256(
-        json.dumps([dataclasses.asdict(options), melfunctionals.SPACE, stamp]).encode()
-    ).hexdigest()[:12]
-    path = cache / f"{name}-{key}.npz"
-    if path.is_file():
-        with np.load(path) as stored:
-            return {part: stored[part] for part in stored.files}
-    extract, found, durations, functionals = LogMel(options), [], [], []
-    for number, example in enumerate(table):
-        if number % 200 == 0:
-            report(f"{name}: log-mel of clip {number} of {len(table)}")
-        try:
-            sound = audio.read(Path(example.file), sample_rate_hz=options.sample_rate_hz)[0]
-            frames = extract(sound).values
-            found.append(frames.astype(np.float16))
-            functionals.append(_functionals(frames, options))
-        except FeatureError as error:
-            raise CorpusError(f"{example.file} cannot be learnt from: {error}") from None
-        durations.append(sound.duration_s)
-    stored = {
-        "values": np.concatenate(found),
-        "lengths": np.array([len(f) for f in found]),
-        "durations_s": np.array(durations),
-        "functionals": np.stack(functionals),
-    }
-    cache.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as part, part.open("wb") as stream:
-        np.savez(stream, **stored)
-    return stored
-
-
-def _functionals(logmel: FloatArray, options: LogMelOptions) -> FloatArray:
-    """Mel functionals of one clip; none where its log-mels have too few bins for them."""
-    if options.n_mels < melfunctionals.MIN_MELS:
-        return np.zeros(0, dtype=np.float32)
-    return melfunctionals.functionals(logmel, options.hop_ms / 1000)
 
 
 def draw(
@@ -191,8 +136,29 @@ def draw(
     return chosen
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Changed log-mels of a batch, each perhaps mixed with another clip's.
+
+    Args:
+        own, other: positions of each clip and of the one mixed in.
+        shares: how much of each is the clip itself, float32 ``(batch,)``.
+    """
+
+    logmels: list[FloatArray]
+    own: list[int]
+    other: list[int]
+    shares: FloatArray
+
+
 def epoch(clips: Clips, indices: Sequence[int], recipe: Recipe, epoch_number: int) -> Iterator[Batch]:
     """Batches of one epoch. All chance comes from the recipe's seed and the epoch's number."""
+    for drawn in batches(clips, indices, recipe, epoch_number):
+        yield _batch(clips, drawn)
+
+
+def batches(clips: Clips, indices: Sequence[int], recipe: Drawable, epoch_number: int) -> Iterator[Drawn]:
+    """The clips of an epoch's batches, changed and mixed; chance as in `epoch`."""
     random = np.random.default_rng([recipe.seed, epoch_number])
     steps = augment.build(recipe.augment, recipe.features.hop_ms / 1000)
     chosen = [int(i) for i in random.permutation(draw(clips, indices, recipe.data, random))]
@@ -204,7 +170,22 @@ def epoch(clips: Clips, indices: Sequence[int], recipe: Recipe, epoch_number: in
         groups = np.split(np.argsort(lengths, kind="stable"), range(size, len(pool), size))
         for group in (groups[i] for i in random.permutation(len(groups))):
             if len(group) > 1:
-                yield _mixed(clips, pool, changed, group, recipe.augment.mixup, random)
+                yield _mixed(pool, changed, group, recipe.augment.mixup, random)
+
+
+class Drawable(Protocol):
+    """What `batches` reads of a recipe."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def data(self) -> DataOptions: ...
+    @property
+    def features(self) -> LogMelOptions: ...
+    @property
+    def augment(self) -> AugmentOptions: ...
+    @property
+    def loop(self) -> LoopOptions: ...
 
 
 _POOL = 16
@@ -212,17 +193,16 @@ _POOL = 16
 
 
 def _mixed(
-    clips: Clips,
     pool: Sequence[int],
     changed: Sequence[FloatArray],
     group: npt.NDArray[np.int64],
     alpha: float,
     random: np.random.Generator,
-) -> Batch:
+) -> Drawn:
     """A batch of the clips at ``group`` of the pool, each mixed with one from anywhere in the pool."""
+    own = [pool[i] for i in group]
     if not alpha:
-        own = [pool[i] for i in group]
-        return _batch(clips, [changed[i] for i in group], own, own, np.ones(len(group), dtype=np.float32))
+        return Drawn([changed[i] for i in group], own, own, np.ones(len(group), dtype=np.float32))
     shares = random.beta(alpha, alpha, len(group)).astype(np.float32)
     shares = np.maximum(shares, 1 - shares)
     others = random.integers(0, len(pool), len(group))
@@ -230,7 +210,7 @@ def _mixed(
         augment.mixup(changed[a], changed[b], float(share))
         for a, b, share in zip(group, others, shares, strict=True)
     ]
-    return _batch(clips, mixed, [pool[i] for i in group], [pool[i] for i in others], shares)
+    return Drawn(mixed, own, [pool[i] for i in others], shares)
 
 
 def _cut(logmel: FloatArray, longest: int, random: np.random.Generator) -> FloatArray:
@@ -252,12 +232,10 @@ def pad(logmels: Sequence[FloatArray]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(padded), torch.tensor(lengths)
 
 
-def _batch(
-    clips: Clips, logmels: list[FloatArray], group: list[int], partners: list[int], shares: FloatArray
-) -> Batch:
-    padded, lengths = pad(logmels)
-    share = shares[:, None]
-    rated = share * clips.dimensions[group] + (1 - share) * clips.dimensions[partners]
+def _batch(clips: Clips, drawn: Drawn) -> Batch:
+    padded, lengths = pad(drawn.logmels)
+    share = drawn.shares[:, None]
+    rated = share * clips.dimensions[drawn.own] + (1 - share) * clips.dimensions[drawn.other]
 
     def allowed(indices: list[int]) -> torch.Tensor:
         return torch.from_numpy(np.stack([clips.allowed[clips.examples[i].corpus] for i in indices]))
@@ -265,10 +243,10 @@ def _batch(
     return Batch(
         padded,
         lengths,
-        torch.from_numpy(clips.targets[group]),
-        allowed(group),
-        torch.from_numpy(clips.targets[partners]),
-        allowed(partners),
-        torch.from_numpy(shares),
+        torch.from_numpy(clips.targets[drawn.own]),
+        allowed(drawn.own),
+        torch.from_numpy(clips.targets[drawn.other]),
+        allowed(drawn.other),
+        torch.from_numpy(drawn.shares),
         torch.from_numpy(rated),
     )

@@ -1,31 +1,26 @@
-"""The training loop, from top to bottom: batches, loss, step, average, checkpoint.
-
-A checkpoint is written after every epoch. A run that was killed goes on from there and gets the same losses.
-"""
+"""The lesson of the voice network: its batches, its losses, its score."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hearfelt.errors import CorpusError, ModelError
+from hearfelt.evaluation import metrics
 from hearfelt.models.neural import NetworkOptions, VoiceNetwork, ccc_loss, masked_cross_entropy
-from hearfelt.training import inputs
-from hearfelt.training.files import atomic
+from hearfelt.training import engine, inner, inputs
+from hearfelt.training.devices import Device
+from hearfelt.training.engine import Step
 from hearfelt.training.inputs import Batch, Clips
 from hearfelt.training.recipe import LoopOptions, Recipe
+from hearfelt.training.watch import How, Report
 from hearfelt.types import FloatArray
-
-Report = Callable[[str], None]
 
 
 def build(recipe: Recipe) -> VoiceNetwork:
@@ -41,6 +36,7 @@ def train(
     folder: Path,
     report: Report,
     start: Start | None = None,
+    how: How | None = None,
 ) -> VoiceNetwork:
     """Learn from the clips at ``indices``; the network with averaged weights, in evaluation mode.
 
@@ -52,6 +48,7 @@ def train(
     Raises:
         CorpusError: the recipe asks for dimensions, and fewer than two of the clips were rated.
         ModelError: ``start`` is a network of another shape.
+        RunError: see `hearfelt.training.engine.fit`.
     """
     _check_ratings(recipe, clips, indices)
     torch.set_num_threads(recipe.loop.threads)
@@ -61,24 +58,48 @@ def train(
     if start is not None:
         _begin(network, recipe.data.labels, start)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    _measure_front(network, clips, indices, recipe.seed)
-    run = _Run(network, recipe, _steps(clips, indices, recipe))
-    run.restore(folder / "checkpoint.pt")
-    began = time.monotonic()
-    first = len(run.history)
-    for number in range(first, recipe.loop.epochs):
-        figures = _epoch(run, clips, indices, number)
-        run.history.append(figures)
-        run.save(folder / "checkpoint.pt")
-        _log(folder / "log.jsonl", run.history)
-        left = (time.monotonic() - began) / (number + 1 - first) * (recipe.loop.epochs - number - 1)
-        report(
-            f"epoch {number + 1}/{recipe.loop.epochs} loss {figures['loss']:.4f} "
-            f"accuracy on what it learns {figures['accuracy']:.3f}, {left / 60:.1f} min left"
-        )
-    network.load_state_dict(run.average)
-    network.eval()
+    learnt, judged = list(indices), list[int]()
+    if recipe.loop.patience:
+        learnt, judged = inner.split(clips.examples, indices, recipe.loop.validation, recipe.seed)
+    _measure_front(network, clips, learnt, recipe.seed)
+    lesson = VoiceLesson(network, recipe, clips, learnt, judged)
+    how = how or How()
+    engine.fit(lesson, recipe.loop, folder, how.watchers(report, folder), how.device)
     return network
+
+
+class VoiceLesson(engine.Lesson):
+    """Log-mels to labels, and to ratings where the recipe asks for them."""
+
+    def __init__(
+        self,
+        network: VoiceNetwork,
+        recipe: Recipe,
+        clips: Clips,
+        indices: Sequence[int],
+        judged: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        self.network: VoiceNetwork = network
+        self.recipe, self.clips, self.indices, self.judged = recipe, clips, indices, judged
+        self.steps = _steps(clips, indices, recipe)
+        self.judges = bool(judged)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        return inputs.epoch(self.clips, self.indices, self.recipe, epoch)
+
+    def forward(self, batch: Batch, device: Device) -> Step:
+        with device.autocast():
+            logits, rated = self.network.answers(batch.logmel, batch.lengths)
+        loss = _loss(logits, rated, batch, self.recipe.loop)
+        known = logits.detach().float().masked_fill(~batch.allowed, float("-inf"))
+        hits = float((known.argmax(dim=1) == batch.targets).float().mean())
+        return Step(loss, len(batch.lengths), {"accuracy": hits})
+
+    def score(self) -> dict[str, float]:
+        """UAR on the clips set apart."""
+        found = logits(self.network, self.clips, self.judged).argmax(axis=1)
+        return {"score": metrics.uar(self.clips.targets[list(self.judged)].tolist(), found.tolist())}
 
 
 @dataclass(frozen=True)
@@ -109,79 +130,6 @@ def _begin(network: VoiceNetwork, labels: Sequence[str], start: Start) -> None:
             f"{start.path} is no network that this one can start from ({error}): train it first, by a recipe "
             "with the same [network]"
         ) from None
-
-
-class _Run:
-    """All state of a run: weights, their average, optimiser, schedule, losses so far."""
-
-    def __init__(self, network: VoiceNetwork, recipe: Recipe, steps: int) -> None:
-        loop = recipe.loop
-        self.network, self.recipe = network, recipe
-        decayed = [p for p in network.parameters() if p.ndim > 1]
-        plain = [p for p in network.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": loop.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=loop.learning_rate)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, loop.learning_rate, total_steps=steps * loop.epochs + 1, pct_start=loop.warm_up
-        )
-        self.average = {name: value.clone() for name, value in network.state_dict().items()}
-        self.history: list[dict[str, float]] = []
-
-    def step(self, loss: Tensor) -> None:
-        """One update, and the running average after it."""
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.loop.clip_norm)
-        self.optimizer.step()
-        self.schedule.step()
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                if value.dtype.is_floating_point:
-                    self.average[name].lerp_(value, 1 - self.recipe.loop.average)
-                else:
-                    self.average[name].copy_(value)
-
-    def save(self, path: Path) -> None:
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
-            "history": self.history,
-        }
-        with atomic(path) as part:
-            torch.save(state, part)
-
-    def restore(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-        self.history = state["history"]
-
-
-def _epoch(run: _Run, clips: Clips, indices: Sequence[int], number: int) -> dict[str, float]:
-    began = time.monotonic()
-    run.network.train()
-    losses, hits, count = 0.0, 0, 0
-    for batch in inputs.epoch(clips, indices, run.recipe, number):
-        with torch.autocast("cpu", torch.bfloat16, enabled=run.recipe.loop.bf16):
-            logits, rated = run.network.answers(batch.logmel, batch.lengths)
-        loss = _loss(logits, rated, batch, run.recipe.loop)
-        run.step(loss)
-        losses += float(loss.detach()) * len(batch.lengths)
-        known = logits.detach().float().masked_fill(~batch.allowed, float("-inf"))
-        hits += int((known.argmax(dim=1) == batch.targets).sum())
-        count += len(batch.lengths)
-    return {"loss": losses / count, "accuracy": hits / count, "clips": count, "s": time.monotonic() - began}
 
 
 def _loss(logits: Tensor, rated: Tensor | None, batch: Batch, loop: LoopOptions) -> Tensor:
@@ -227,11 +175,6 @@ def _measure_front(network: VoiceNetwork, clips: Clips, indices: Sequence[int], 
     network.front.measure(logmel, mask)
 
 
-def _log(path: Path, history: Sequence[dict[str, float]]) -> None:
-    with atomic(path) as part:
-        part.write_text("".join(json.dumps(figures) + "\n" for figures in history), encoding="utf-8")
-
-
 @torch.no_grad()
 def logits(network: VoiceNetwork, clips: Clips, indices: Sequence[int], batch: int = 32) -> FloatArray:
     """Logits of the clips at ``indices``, shape ``(len(indices), n_labels)``, in float32 and whole length."""
@@ -240,5 +183,6 @@ def logits(network: VoiceNetwork, clips: Clips, indices: Sequence[int], batch: i
     for first in range(0, len(order), batch):
         part = order[first : first + batch]
         logmel, lengths = inputs.pad([clips.logmel(indices[i]) for i in part])
-        found[part] = network(logmel, lengths).float().numpy()
+        device = next(network.parameters()).device
+        found[part] = network(logmel.to(device), lengths.to(device)).float().cpu().numpy()
     return found

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ import numpy.typing as npt
 
 from hearfelt import audio
 from hearfelt.errors import AudioError, CorpusError, FeatureError
+from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.models.base import Input
 from hearfelt.training.files import atomic
-from hearfelt.types import Audio, Example
+from hearfelt.types import Audio, Example, FloatArray
 
 Report = Callable[[str], None]
 Half = npt.NDArray[np.float16]
@@ -57,6 +59,21 @@ def sound(source: Input, sample_rate_hz: int) -> Audio:
     return part
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is known of the sounds of a table.
+
+    Args:
+        values: log-mels of each, float16 ``(n_frames, n_mels)``.
+        seconds: length of each before trimming, ``(n,)``.
+        functionals: mel functionals, ``(n, n_dims)``; no columns where the log-mels have too few bins.
+    """
+
+    values: list[Half]
+    seconds: FloatArray
+    functionals: FloatArray
+
+
 def logmels(
     inputs: Sequence[Input],
     options: LogMelOptions,
@@ -64,8 +81,8 @@ def logmels(
     cache: Path | None = None,
     report: Report | None = None,
     workers: int = 1,
-) -> tuple[list[Half], npt.NDArray[np.float32]]:
-    """Log-mels float16 ``(n_frames, n_mels)`` of each input, and the length of each sound in seconds.
+) -> Measured:
+    """Log-mels, functionals and lengths of the inputs, in order.
 
     What is measured is written to ``cache`` in shards, so that nothing is measured twice, even after a stop.
 
@@ -75,24 +92,28 @@ def logmels(
     if any(isinstance(one, Audio) for one in inputs):
         cache = None  # sounds have no name by which to find them again
     shards = [inputs[first : first + SHARD] for first in range(0, len(inputs), SHARD)]
-    found: list[Half] = []
-    seconds: list[float] = []
+    parts: list[Measured] = []
     broken: list[str] = []
-    for number, (values, durations, errors) in enumerate(_shards(shards, options, cache, workers)):
-        found += values
-        seconds += durations
+    for number, (part, errors) in enumerate(_shards(shards, options, cache, workers)):
+        parts.append(part)
         broken += errors
         if report and len(shards) > 1:
             report(f"log-mels of {min(len(inputs), (number + 1) * SHARD)} of {len(inputs)} clips")
-    if broken:
+    if broken or not parts:
         raise CorpusError(
             f"{len(broken)} of {len(inputs)} clips cannot be learnt from, the first is {broken[0]}; "
             "mend them or take them out of the table"
+            if broken
+            else "there are no clips: give at least one"
         )
-    return found, np.array(seconds, dtype=np.float32)
+    return Measured(
+        [values for part in parts for values in part.values],
+        np.concatenate([part.seconds for part in parts]),
+        np.concatenate([part.functionals for part in parts]),
+    )
 
 
-_Shard = tuple[list[Half], list[float], list[str]]
+_Shard = tuple[Measured, list[str]]
 
 
 def _shards(
@@ -111,24 +132,40 @@ def _shard(inputs: Sequence[Input], options: LogMelOptions, cache: Path | None) 
     path = None if cache is None else cache / f"logmel-{_key(inputs, options)}.npz"
     if path is not None and path.is_file():
         with np.load(path) as stored:
-            values, durations = stored["values"], stored["durations_s"]
-            return np.split(values, np.cumsum(stored["lengths"])[:-1]), durations.tolist(), []
-    extract, found, seconds, broken = LogMel(options), [], [], []
+            values = np.split(stored["values"], np.cumsum(stored["lengths"])[:-1])
+            return Measured(values, stored["seconds"], stored["functionals"]), []
+    extract, found, seconds, functionals, broken = LogMel(options), [], [], [], []
     for one in inputs:
         try:
             heard = sound(one, options.sample_rate_hz)
-            found.append(extract(heard).values.astype(np.float16))
-            seconds.append(heard.duration_s)
+            frames = extract(heard).values
+            functionals.append(_functionals(frames, options))
         except (AudioError, FeatureError, CorpusError) as error:
             broken.append(f"{name(one)} ({error})")
-    if path is not None and not broken:
+            continue
+        found.append(frames.astype(np.float16))
+        seconds.append(heard.duration_s)
+    if broken:
+        return Measured([], np.zeros(0, np.float32), np.zeros((0, 0), np.float32)), broken
+    part = Measured(found, np.array(seconds, np.float32), np.stack(functionals))
+    if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as part, part.open("wb") as stream:
-            lengths = [len(values) for values in found]
+        with atomic(path) as beside, beside.open("wb") as stream:
             np.savez(
-                stream, values=np.concatenate(found), lengths=np.array(lengths), durations_s=np.array(seconds)
+                stream,
+                values=np.concatenate(found),
+                lengths=np.array([len(values) for values in found]),
+                seconds=part.seconds,
+                functionals=part.functionals,
             )
-    return found, seconds, broken
+    return part, []
+
+
+def _functionals(logmel: FloatArray, options: LogMelOptions) -> FloatArray:
+    """Mel functionals of one clip; none where its log-mels have too few bins for them."""
+    if options.n_mels < melfunctionals.MIN_MELS:
+        return np.zeros(0, dtype=np.float32)
+    return melfunctionals.functionals(logmel, options.hop_ms / 1000)
 
 
 def name(source: Input) -> str:
@@ -146,4 +183,6 @@ def _key(inputs: Sequence[Input], options: LogMelOptions) -> str:
         size = None if stamp is None else (stamp.st_size, stamp.st_mtime_ns)
         where = None if segment is None else (segment.start_s, segment.end_s, segment.channel)
         rows.append([path.name, size, where])
-    return hashlib.sha256(json.dumps([dataclasses.asdict(options), rows]).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps([dataclasses.asdict(options), melfunctionals.SPACE, rows]).encode()
+    ).hexdigest()[:16]

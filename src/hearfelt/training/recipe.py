@@ -104,12 +104,16 @@ class LoopOptions:
     """The optimisation: AdamW under a one-cycle schedule (Smith, arXiv:1708.07120), weights averaged.
 
     Args:
-        epochs: fixed; nothing is stopped early.
+        epochs: all of them are run, unless ``patience`` stops early.
         average: decay a step of the running average of the weights (Polyak averaging), which is what is kept.
         bf16: compute in bfloat16 where that is safe.
         max_s: training clips are cut to this length.
         dimension_weight: of the CCC loss beside the cross-entropy; read where the network has ``dimensions``.
         absent: share of the loss in which a clip also says that labels its corpus lacks are wrong.
+        accumulate: batches whose gradients make one step together.
+        patience: epochs without a better score on validation speakers after which learning stops; 0 sets
+            no speakers apart and learns for all epochs.
+        validation: share of the training speakers who are set apart where ``patience`` is above 0.
     """
 
     epochs: int = 30
@@ -125,6 +129,9 @@ class LoopOptions:
     threads: int = 1
     dimension_weight: float = 1.0
     absent: float = 0.0
+    accumulate: int = 1
+    patience: int = 0
+    validation: float = 0.2
 
     def __post_init__(self) -> None:
         if not 0 <= self.absent <= 1:
@@ -135,6 +142,12 @@ class LoopOptions:
             )
         if not self.dimension_weight >= 0:
             raise OptionError(f"dimension_weight={self.dimension_weight}: it must be 0 or more")
+        if not 0 < self.validation < 1:
+            raise OptionError(f"validation={self.validation}: a share lies between 0 and 1")
+        if self.accumulate < 1 or self.patience < 0:
+            raise OptionError(
+                f"accumulate={self.accumulate}, patience={self.patience}: at least 1 batch, at least 0 epochs"
+            )
 
 
 @dataclass(frozen=True)
@@ -180,11 +193,15 @@ def read(kind: type[T], path: Path) -> T:
         OptionError: no such file, no valid TOML, an unknown key, or a value of the wrong type.
         MissingExtraError: Python 3.10 without tomli.
     """
-    return from_table(kind, _extended(path, ()))
+    return from_table(kind, table_of(path))
 
 
-def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
-    """The table of a file over that of the one it extends, section by section."""
+def table_of(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The table of a file over that of the one it extends, section by section; errors as in `read`.
+
+    Args:
+        below: the files on the way here, which it must not extend.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -199,7 +216,7 @@ def _extended(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
         raise OptionError(
             f"the recipe {path} extends {parent!r}: name another recipe file that ends somewhere"
         )
-    under = _extended(path.parent / parent, (*below, path.resolve()))
+    under = table_of(path.parent / parent, (*below, path.resolve()))
     for key, value in table.items():
         both = isinstance(value, dict) and isinstance(under.get(key), dict)
         under[key] = under[key] | value if both else value
@@ -245,6 +262,8 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
 def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
         return from_table(hint, value, where)
+    if hint is Any:
+        return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _value(next(a for a in arguments if a is not type(None)), value, where, key)

@@ -27,9 +27,10 @@ from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel
 from hearfelt.models.neural import Linear, VoiceEnsemble, VoiceNetwork
 from hearfelt.training import export, linear, loop
-from hearfelt.training.files import atomic, write_json
-from hearfelt.training.inputs import Clips, Report
+from hearfelt.training.files import atomic, write_json, write_state
+from hearfelt.training.inputs import Clips
 from hearfelt.training.recipe import Recipe
+from hearfelt.training.watch import How, Report
 from hearfelt.types import FloatArray
 
 TRAINED = "trained on the ratings of the corpora with a concordance loss"
@@ -120,7 +121,13 @@ def protocol_splits(recipe: Recipe, clips: Clips, data: Path) -> list[Split]:
 
 
 def run_folds(
-    recipe: Recipe, clips: Clips, folds: Sequence[Split], out: Path, report: Report, only: Sequence[int] = ()
+    recipe: Recipe,
+    clips: Clips,
+    folds: Sequence[Split],
+    out: Path,
+    report: Report,
+    only: Sequence[int] = (),
+    how: How | None = None,
 ) -> HeldOut:
     """Train and judge each fold not done yet; what all finished folds said (``heldout.npz``)."""
     for number, split in enumerate(folds):
@@ -128,9 +135,10 @@ def run_folds(
             continue
         folder = out / f"fold{number}"
         if not (folder / "answers.npz").is_file():
-            networks = _networks(recipe, clips, split.train, folder, out, _named(report, f"fold {number}"))
+            told = _named(report, f"fold {number}")
+            found = networks(recipe, clips, split.train, folder, told, how)
             answers: dict[str, Any] = {
-                "networks": np.stack([loop.logits(network, clips, split.test) for network in networks]),
+                "networks": np.stack([loop.logits(network, clips, split.test) for network in found]),
                 "linear": _linear(recipe, clips, split.train, folder, split.test),
                 "test": np.array(split.test),
             }
@@ -139,19 +147,28 @@ def run_folds(
     return fuse(recipe, clips, out)
 
 
-def _networks(
-    recipe: Recipe, clips: Clips, indices: Sequence[int], folder: Path, out: Path, report: Report
+def networks(
+    recipe: Recipe,
+    clips: Clips,
+    indices: Sequence[int],
+    folder: Path,
+    report: Report,
+    how: How | None = None,
 ) -> list[VoiceNetwork]:
-    """The networks of an ensemble, each trained and kept, or read where it was finished before."""
+    """The networks of an ensemble, each trained and kept, or read where it was finished before.
+
+    Args:
+        folder: of a fold or the final model; a recipe with ``start`` looks for that run two folders above.
+    """
     found = []
     for number in range(recipe.members):
         own = member_recipe(recipe, number)
         place = folder / f"member{number}"
         if not (place / "network.pt").is_file():
-            start = start_of(recipe, number, out.parent) if recipe.start else None
-            network = loop.train(own, clips, indices, place, _named(report, f"network {number}"), start)
-            with atomic(place / "network.pt") as part:
-                torch.save(network.state_dict(), part)
+            start = start_of(recipe, number, folder.parent.parent) if recipe.start else None
+            told = _named(report, f"network {number}")
+            network = loop.train(own, clips, indices, place, told, start, how)
+            write_state(place / "network.pt", network.state_dict())
         found.append(load_network(own, place))
     return found
 
@@ -188,8 +205,7 @@ def _linear(
     if not recipe.functionals.use:
         return np.zeros((len(test), len(clips.labels)), dtype=np.float32)
     model = linear.fit(recipe, clips, list(indices))
-    with atomic(folder / "linear.pt") as part:
-        torch.save(model.state_dict(), part)
+    write_state(folder / "linear.pt", model.state_dict())
     return linear.logits(model, clips, list(test))
 
 
@@ -265,13 +281,15 @@ def collect(out: Path) -> HeldOut:
     return held
 
 
-def run_final(recipe: Recipe, clips: Clips, out: Path, report: Report) -> VoiceEnsemble:
+def run_final(
+    recipe: Recipe, clips: Clips, out: Path, report: Report, how: How | None = None
+) -> VoiceEnsemble:
     """Train on every clip. Nothing is measured on it: its scores are those of the folds.
 
     The linear model's weight is the one that the folds chose; 1 where no fold was run.
     """
     folder, everything = out / "final", range(len(clips.examples))
-    _networks(recipe, clips, everything, folder, out, _named(report, "all clips"))
+    networks(recipe, clips, everything, folder, _named(report, "all clips"), how)
     if recipe.functionals.use and not (folder / "linear.pt").is_file():
         _linear(recipe, clips, everything, folder, ())
     chosen = out / "weights.json"
