@@ -1,4 +1,9 @@
-"""Changes that leave the emotion as it is, so that a model learns from more than was recorded."""
+"""Changes that leave the emotion as it is, so that a model learns from more than was recorded.
+
+* On log-mels, drawn anew at every step of training: `logmel`, whose names stand here.
+* On the waveform: `noise`, `rooms`, `codecs`, `waveform` (level, band, loss), `voice` (tempo, pitch, vocal
+  tract); put together by `base`, named in a recipe by `changes`; `copies` makes changed copies of examples.
+"""
 
 from hearfelt.datasets.augment.logmel import (
     Augmentation,
