@@ -29,7 +29,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
         y = top + _CELL * line
         parts.append(_text(left - 8, y + _CELL / 2 + 4, labels[i], anchor="end"))
         parts += [_cell(left + _CELL * j, y, labels, counts[i], i, j) for j in range(len(labels))]
-    width = left + _CELL * len(labels) + max(8.0, 0.77 * _width(labels[-1:]) - _CELL / 2)
+    width = left + _CELL * len(labels) + max(8.0, 0.8 * _width(labels[-1:]) + 8 - _CELL / 2)
     return _svg(width, below + 8, "Confusion matrix", parts)
 
 
