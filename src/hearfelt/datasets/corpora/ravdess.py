@@ -1,31 +1,34 @@
-"""RAVDESS, speech: 1440 English utterances of 24 speakers, 8 classes, two sentences, two intensities.
-
-S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech and Song.
-PLoS ONE 13(5), 2018.
-"""
+"""RAVDESS, speech: two sentences by 24 actors, eight emotions, two intensities; songs are passed over."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from hearfelt.datasets import manifest
-from hearfelt.errors import CorpusError
-from hearfelt.types import Example
+from hearfelt.datasets.corpora.base import Corpus
 
 LICENCE = "CC BY-NC-SA 4.0"
-_CODES = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
 
-
-def read(folder: Path) -> list[Example]:
-    """Examples of ``manifest.csv``, checked against their names (seven numbers: the third is the emotion)."""
-    defaults = {"corpus": "ravdess", "language": "en", "licence": LICENCE}
-    examples = manifest.read(folder / "manifest.csv", audio=folder / "audio", defaults=defaults)
-    for example in examples:
-        parts = Path(example.file).stem.split("-")
-        known = len(parts) == 7 and all(p.isdigit() for p in parts) and 1 <= int(parts[2]) <= len(_CODES)
-        if not known or (example.speaker, example.gold) != (parts[6], _CODES[int(parts[2]) - 1]):
-            raise CorpusError(
-                f"RAVDESS file {Path(example.file).stem} is listed as speaker {example.speaker}, "
-                f"{example.gold}, which is not what its name says: restore the corpus or its manifest.csv"
-            )
-    return examples
+CORPUS = Corpus(
+    name="ravdess",
+    title="RAVDESS",
+    about="1440 spoken utterances of 24 actors, 8 classes, 2 intensities",
+    language="en",
+    licence=LICENCE,
+    citation="S. R. Livingstone, F. A. Russo: The Ryerson Audio-Visual Database of Emotional Speech and "
+    "Song. PLoS ONE 13(5), 2018",
+    # Audio only, speech, emotion, intensity, statement, repetition, actor.
+    pattern=r"03-01-(?P<emotion>\d\d)-(?P<intensity>\d\d)-\d\d-\d\d-(?P<speaker>\d\d)",
+    shape="03-01-05-02-01-01-12.wav",
+    emotions={
+        "01": "neutral",
+        "02": "calm",
+        "03": "happiness",
+        "04": "sadness",
+        "05": "anger",
+        "06": "fear",
+        "07": "disgust",
+        "08": "surprise",
+    },
+    intensities={"01": "normal", "02": "strong"},
+    genders={f"{actor:02}": "male" if actor % 2 else "female" for actor in range(1, 25)},
+    utterances=1440,
+    passed_over=r"(?:0[12]-0[12]|03-02)(?:-\d\d){5}",  # videos and songs
+)
