@@ -11,7 +11,8 @@ HearfeltError
 ├── ModelError                a weights folder that is missing, broken or of another kind
 ├── RunError                  a training run that cannot go on: its loss is not finite, its disk is full
 ├── LicenceError              the chosen profile may not use this part
-└── ChatError                 a language model that is down, slow or answers nonsense
+├── ChatError                 a language model that is down, slow or answers nonsense
+└── SpeechError               a speech server that is down, slow or answers with no sound
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class LicenceError(HearfeltError):
 
 class ChatError(HearfeltError):
     """A language model that is down, slow or answers nonsense."""
+
+
+class SpeechError(HearfeltError):
+    """A speech server that is down, slow or answers with no sound."""
 
 
 def unknown_name(what: str, value: object, known: Iterable[str]) -> OptionError:

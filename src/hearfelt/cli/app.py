@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import hearfelt
-from hearfelt.cli import analyze, doctor, features, models
+from hearfelt.cli import analyze, doctor, features, models, synth
 from hearfelt.errors import HearfeltError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("analyze")(analyze.analyze)
 app.command("features")(features.features)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
+app.command("synth")(synth.synth)
 
 
 def _version(show: bool) -> None:

@@ -1,0 +1,334 @@
+"""A neural voice behind OpenAI's ``POST …/v1/audio/speech`` with ``instructions``: theirs or one at home.
+
+Text and instructions leave this machine only where the user names a remote address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import numpy as np
+
+from hearfelt import audio
+from hearfelt.datasets.synth import level
+from hearfelt.datasets.synth.base import checked_intensity, checked_text
+from hearfelt.errors import AudioError, OptionError, SpeechError, unknown_name
+from hearfelt.types import Audio
+
+OWN_KEY = "HEARFELT_TTS_KEY"
+"""Environment variable whose key goes to whatever server is named; looked at first."""
+RATE_HZ = 16000
+_BUSY = (408, 429, 500, 502, 503, 504, 529)
+
+MANNERS: Mapping[str, str] = {
+    "neutral": "in a plain, neutral voice",
+    "anger": "angrily: loud, tense and sharp, with a raised and lively pitch and hard stresses",
+    "happiness": "happily: bright and lively, with a high, swinging pitch and a smile in the voice",
+    "fear": "fearfully: fast, high and unsteady, with a thin, breathy, trembling voice",
+    "sadness": "sadly: slow and soft, low and falling, with a weak, breathy voice",
+    "disgust": "with disgust: slow and low, with a rough voice and falling endings",
+    "surprise": "with surprise: a wide and steeply rising pitch, quick and fairly loud",
+    "boredom": "in a bored way: slow, flat and soft, without interest",
+    "calm": "calmly: soft, even and unhurried, with a relaxed voice",
+    "contempt": "with contempt: low, cold and slow, looking down on the listener",
+}
+"""How the instructions put each emotion; the cues are those of the rules (`rules`)."""
+_STRENGTHS = ((0.2, "barely"), (0.45, "slightly"), (0.75, "clearly"), (1.01, "very strongly"))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Options of `ServerVoice`.
+
+    Args:
+        timeout_s: how long one answer may take.
+        retries: how often a busy (429) or failing (5xx) server is asked again.
+        backoff_s: wait before the first retry, doubled each time; ``Retry-After`` goes first.
+        max_wait_s: a server that wants a longer wait is an error at once.
+        max_reply_bytes: a longer answer is refused.
+    """
+
+    timeout_s: float = 60.0
+    retries: int = 2
+    backoff_s: float = 0.5
+    max_wait_s: float = 30.0
+    max_reply_bytes: int = 50_000_000
+
+
+class ServerVoice:
+    """A voice of a speech server.
+
+    The key comes from the environment: `OWN_KEY`, else ``key_env``, which is only sent over https or to this
+    machine. No key is ever part of a message or of the provenance.
+
+    Args:
+        url: the server: ``http://localhost:8000``, ``…/v1`` or the full ``…/audio/speech``.
+        model, voice: names that the server knows.
+        key_env: environment variable that holds the key.
+        language: for the manifest; the text decides what is heard.
+
+    Raises:
+        OptionError: no address, or no name of a model or voice.
+    """
+
+    gender: str | None = None
+    emotions: tuple[str, ...] | None = tuple(MANNERS)
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        voice: str,
+        *,
+        key_env: str = "OPENAI_API_KEY",
+        language: str | None = None,
+        options: ServerOptions = ServerOptions(),
+    ) -> None:
+        if not model.strip() or not voice.strip():
+            raise OptionError("the speech server needs the name of a model and of a voice that it knows")
+        self._endpoint = endpoint(url)
+        self.url = public_url(self._endpoint)
+        self.model, self.voice, self.language, self.options = model, voice, language, options
+        self.speaker = f"{model}-{voice}"
+        self._key_env = key_env
+
+    def speak(self, text: str, emotion: str, intensity: float = 1.0, seed: int = 0) -> Audio:
+        """See `base.Voice`; the seed is the server's business and is not sent.
+
+        Raises:
+            SpeechError: unreachable, too slow, wrong key, unknown model, busy for too long, or no sound.
+        """
+        body = {
+            "model": self.model,
+            "voice": self.voice,
+            "input": checked_text(text),
+            "instructions": instructions(emotion, intensity),
+            "response_format": "wav",
+        }
+        attempt = 0
+        while True:
+            try:
+                status, headers, answer = self._post(body)
+            except _BrokenOff as error:
+                if attempt >= self.options.retries:
+                    raise SpeechError(str(error)) from None
+                self._wait(0, httpx.Headers(), attempt)
+                attempt += 1
+                continue
+            if status == 200:
+                return self._sound(answer)
+            if status not in _BUSY or attempt >= self.options.retries:
+                raise self._refusal(status, answer)
+            self._wait(status, headers, attempt)
+            attempt += 1
+
+    def provenance(self, emotion: str, intensity: float = 1.0, seed: int = 0) -> Mapping[str, Any]:
+        """See `base.Voice`."""
+        return {
+            "engine": "server",
+            "engine_version": self.model,
+            "voice": self.voice,
+            "rules": "instructions/1",
+            "parameters": {"url": self.url, "instructions": instructions(emotion, intensity)},
+        }
+
+    def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
+        """One request; the answer is read piece by piece so that a slow or endless one is noticed."""
+        limit_s, limit_bytes = self.options.timeout_s, self.options.max_reply_bytes
+        deadline = time.monotonic() + limit_s
+        timeout = httpx.Timeout(limit_s, connect=min(limit_s, 10.0))
+        try:
+            with (
+                httpx.Client(trust_env=not _is_local(self._endpoint), timeout=timeout) as client,
+                client.stream("POST", self._endpoint, json=body, headers=self._authorization()) as response,
+            ):
+                answer = bytearray()
+                for piece in response.iter_bytes():
+                    answer += piece
+                    if len(answer) > limit_bytes:
+                        raise SpeechError(f"{self.url} answered with more than {limit_bytes} bytes: refused")
+                    if time.monotonic() > deadline:
+                        raise self._too_slow()
+                return response.status_code, response.headers, bytes(answer)
+        except httpx.TimeoutException:
+            raise self._too_slow() from None
+        except httpx.ConnectError:
+            raise SpeechError(
+                f"no server answers at {self.url}: start it, or give another address with --url"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _BrokenOff(
+                f"{self.url} broke off its answer ({type(error).__name__}): look at the server's log"
+            ) from None
+
+    def _too_slow(self) -> SpeechError:
+        return SpeechError(
+            f"{self.url} gave no sound within {self.options.timeout_s:g} s: "
+            "allow more time with --timeout-s, or take a faster model"
+        )
+
+    def _authorization(self) -> dict[str, str]:
+        key = os.environ.get(OWN_KEY, "").strip()
+        if not key and (self._endpoint.startswith("https:") or _is_local(self._endpoint)):
+            key = os.environ.get(self._key_env, "").strip()
+        if not key:
+            return {}
+        if not key.isascii() or any(character.isspace() for character in key):
+            raise SpeechError(
+                f"the key in {OWN_KEY} or {self._key_env} holds spaces or odd characters: set it anew"
+            )
+        return {"Authorization": f"Bearer {key}"}
+
+    def _refusal(self, status: int, answer: bytes) -> SpeechError:
+        said = self._quote(answer)
+        tries = self.options.retries + 1
+        if status in (401, 403):
+            return SpeechError(
+                f"{self.url} refuses the key ({status}){said}: "
+                f"set {OWN_KEY} or {self._key_env} to a valid one"
+            )
+        if status == 404:
+            return SpeechError(
+                f"{self.url} knows no model {self.model!r}, or makes no speech at that address (404){said}: "
+                "check --model and --url"
+            )
+        if status == 429:
+            return SpeechError(f"{self.url} is still busy after {tries} tries (429){said}: try again later")
+        if status >= 500:
+            return SpeechError(
+                f"{self.url} fails ({status}) after {tries} tries{said}: look at the server's log"
+            )
+        return SpeechError(
+            f"{self.url} refuses the text ({status}){said}: check --model, --voice and the text"
+        )
+
+    def _quote(self, answer: bytes) -> str:
+        """The server's own words, short, without control characters and without any key."""
+        text = answer[:20_000].decode("utf-8", "replace")
+        try:
+            data = json.loads(text)
+            error = data.get("error", data.get("detail", data)) if isinstance(data, dict) else data
+            said = error["message"] if isinstance(error, dict) and "message" in error else error
+            text = said if isinstance(said, str) else json.dumps(said)
+        except (ValueError, RecursionError):
+            pass  # not JSON: its own words as they are
+        text = re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()
+        for name in (OWN_KEY, self._key_env):
+            if key := os.environ.get(name, "").strip():
+                text = text.replace(key, "***")
+        text = re.sub(r"\b(sk|key)-[\w*.-]{6,}", "***", text)[:200]
+        return f": {text!r}" if text else ""
+
+    def _wait(self, status: int, headers: httpx.Headers, attempt: int) -> None:
+        asked = headers.get("retry-after", "").strip()
+        named = re.fullmatch(r"\d+(\.\d+)?", asked)
+        wait_s = float(asked) if named else self.options.backoff_s * 2**attempt
+        if wait_s > self.options.max_wait_s:
+            raise SpeechError(
+                f"{self.url} is busy ({status}) and asks to wait {wait_s:.0f} s, "
+                f"more than {self.options.max_wait_s:g} s: try again later"
+            )
+        time.sleep(wait_s)
+
+    def _sound(self, answer: bytes) -> Audio:
+        try:
+            sound = audio.read(_with_sizes(answer), sample_rate_hz=RATE_HZ)[0]
+        except AudioError:
+            raise SpeechError(
+                f"{self.url} answered, but with no sound{self._quote(answer[:300])}: "
+                "is it '/v1/audio/speech'?"
+            ) from None
+        samples = sound.samples.astype(np.float64)
+        try:
+            samples = level.trimmed(samples, RATE_HZ)
+        except AudioError:
+            raise SpeechError(f"{self.url} answered with silence: give another text or voice") from None
+        return level.finished(samples, RATE_HZ, level.speech_dbfs(samples))
+
+
+class _BrokenOff(Exception):
+    """The connection ended before the answer did; a second try often helps."""
+
+
+def instructions(emotion: str, intensity: float = 1.0) -> str:
+    """What the server is told about the manner.
+
+    Raises:
+        OptionError: an emotion that has no words here, or an intensity outside 0 to 1.
+    """
+    if emotion not in MANNERS:
+        raise unknown_name("emotion", emotion, MANNERS)
+    share = checked_intensity(intensity)
+    if emotion == "neutral" or share == 0:
+        return f"Speak {MANNERS['neutral']}. Say the words exactly as they are."
+    strength = next(word for limit, word in _STRENGTHS if share < limit)
+    return (
+        f"Speak {MANNERS[emotion]}. The emotion is {strength} audible. Say the words exactly as they are, "
+        "without laughter, sobs or any other sound before or after them."
+    )
+
+
+def endpoint(url: str) -> str:
+    """The address of the speech call for a server named in any usual way.
+
+    Raises:
+        OptionError: it is no http or https address.
+    """
+    text = url.strip()
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        known = False
+    if not known:
+        raise OptionError(
+            f"{url.strip()[:80]!r} is no address of a speech server; "
+            "give one such as http://localhost:8000/v1"
+        )
+    path = parts.path.rstrip("/")
+    if not path.endswith("/audio/speech"):
+        path = f"{path or '/v1'}/audio/speech"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+def public_url(url: str) -> str:
+    """An address without name, password, query and fragment, fit for a message or a table."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _with_sizes(answer: bytes) -> bytes:
+    """A WAV that was streamed says it is endless (sizes of 0 or all ones); give it the sizes it has."""
+    if answer[:4] != b"RIFF" or answer[8:12] != b"WAVE":
+        return answer
+    fixed = bytearray(answer)
+    place = 12
+    while place + 8 <= len(fixed):
+        size = int.from_bytes(fixed[place + 4 : place + 8], "little")
+        if fixed[place : place + 4] == b"data":
+            rest = len(fixed) - place - 8
+            if size == 0 or size > rest:
+                fixed[place + 4 : place + 8] = rest.to_bytes(4, "little")
+                fixed[4:8] = (len(fixed) - 8).to_bytes(4, "little")
+            break
+        place += 8 + size + size % 2
+    return bytes(fixed)
