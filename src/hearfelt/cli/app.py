@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import hearfelt
-from hearfelt.cli import analyze, doctor, features, models, synth
+from hearfelt.cli import analyze, benchmark, doctor, evaluate, features, models, synth
 from hearfelt.errors import HearfeltError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("features")(features.features)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(benchmark.app, name="benchmark")
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.command("synth")(synth.synth)

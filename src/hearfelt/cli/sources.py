@@ -1,0 +1,108 @@
+"""What ``--data`` and ``--models`` name: tables, known corpora, systems."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hearfelt.errors import OptionError
+
+if TYPE_CHECKING:
+    from hearfelt.types import Example
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder that holds audio/ and emobox/: as given, else HEARFELT_DATA, else ../shared/data."""
+    return given or Path(os.environ.get("HEARFELT_DATA", "../shared/data"))
+
+
+def read(sources: str, folder: Path | None = None) -> list[Example]:
+    """The examples of a comma-separated list of tables (.csv, .parquet) and names of known corpora.
+
+    Raises:
+        OptionError: a source that is neither.
+        CorpusError: one that cannot be read.
+    """
+    from hearfelt.datasets import corpora, manifest
+
+    found: list[Example] = []
+    for source in names(sources, "--data"):
+        path = Path(source)
+        if path.suffix.lower() in (".csv", ".parquet"):
+            table = manifest.read(path)
+            found += [e if e.corpus else replace(e, corpus=path.stem) for e in table]
+        elif (path / "manifest.csv").is_file():
+            found += manifest.read(path / "manifest.csv", defaults={"corpus": path.name})
+        elif source in corpora.CORPORA:
+            found += corpora.read(source, data_folder(folder))
+        else:
+            raise OptionError(
+                f"{source!r} is no data: give a table (.csv, .parquet), a folder with manifest.csv, or a "
+                f"known corpus: {', '.join(corpora.CORPORA)}"
+            )
+    return found
+
+
+def names(text: str, option: str) -> list[str]:
+    """The names of a comma-separated list.
+
+    Raises:
+        OptionError: an empty one, or one that is there twice.
+    """
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise OptionError(f"{option} {text!r} names nothing between two commas: write a,b,c")
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        raise OptionError(f"{option} names {', '.join(twice)} twice: name each once")
+    return found
+
+
+def renamed(examples: Sequence[Example], mapping: Iterable[str], drop: str | None) -> list[Example]:
+    """Examples with gold labels renamed by ``old=new`` pairs and those of a comma-separated list left out.
+
+    Raises:
+        OptionError: a pair without =, or a label that no example has.
+    """
+    pairs = [text.partition("=") for text in mapping]
+    for old, equals, new in pairs:
+        if not (old and equals and new):
+            raise OptionError(f"--map {old + equals + new!r} is no pair: write --map calm=neutral")
+    table = {old: new for old, _, new in pairs}
+    gone = set(names(drop, "--drop")) if drop else set()
+    there = {e.gold for e in examples}
+    for option, label in [*(("--map", old) for old in table), *(("--drop", label) for label in gone)]:
+        if label not in there:
+            known = ", ".join(sorted(str(x) for x in there if x))
+            raise OptionError(f"{option} names {label!r}, which no clip is labelled; the labels are {known}")
+    return [
+        e if e.gold not in table else replace(e, gold=table[e.gold]) for e in examples if e.gold not in gone
+    ]
+
+
+def factories(
+    models: str, *, cache: Path | None = None, report: Callable[[str], None] | None = None, **options: Any
+) -> dict[str, Callable[[], Any]]:
+    """A maker for each name of a comma-separated list of systems.
+
+    Args:
+        cache, report: handed to the systems that have such an attribute.
+        options: of `hearfelt.training.systems.make`, such as ``normalise``.
+    """
+    from hearfelt.training import systems
+
+    def maker(name: str) -> Callable[[], Any]:
+        def make() -> Any:
+            system = systems.make(name, **options)
+            if cache is not None and hasattr(system, "cache"):
+                system.cache = cache
+            if report is not None and hasattr(system, "report"):
+                system.report = report
+            return system
+
+        return make
+
+    return {name: maker(name) for name in names(models, "--models")}
