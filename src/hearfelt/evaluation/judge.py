@@ -73,7 +73,7 @@ def judge(
         "chance": round(1 / len(present), 4),
         "lacking": {corpus: list(labels) for corpus, labels in answers.lacking.items()},
         "card": None if card is None else card.to_dict() | {"sentences": list(card.sentences())},
-        "options": dataclasses.asdict(options),
+        "options": dataclasses.asdict(options) | {"groups": list(options.groups)},
         "scores": {"all": _scores(answers, answers.predicted, options)},
         "per_label": _per_label(answers),
         "confusion": metrics.confusion(gold, answers.predicted, answers.labels).tolist(),

@@ -35,9 +35,9 @@ class Running:
     """A system on a feature matrix whose test speakers are brought to the level of the training speakers.
 
     The level of a speaker is the mean of the features of the utterances heard, drawn towards the mean of the
-    training speakers' levels: with n utterances, variance ``w`` within and ``b`` between the training speakers
-    (each feature for itself), the weight of the speaker's own mean is ``n / (n + w / b)``, the best linear
-    estimate (empirical Bayes).
+    training speakers' levels: with n utterances, and variance ``w`` within and ``b`` between the training
+    speakers (each feature for itself), the weight of the speaker's own mean is ``n / (n + w / b)``, the
+    best linear estimate (empirical Bayes).
 
     Args:
         system: has ``fit(examples)``, ``measured(examples).values`` and ``proba_of(values)``; it should take
