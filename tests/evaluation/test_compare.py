@@ -57,8 +57,12 @@ def test_interval_of_a_mean_over_folds() -> None:
     assert found.low is not None
     assert found.high is not None
     assert found.low < found.value < found.high
-    one_speaker_a_fold = compare.label_interval("uar", gold, answers, who, folds=who)
-    assert one_speaker_a_fold.low is None
+    one_a_fold = compare.label_interval("uar", gold, answers, who, folds=who)
+    each = [metrics.uar(gold[who == k], answers[who == k]) for k in range(4)]
+    assert one_a_fold.value == pytest.approx(np.mean(each))
+    assert one_a_fold.low is not None
+    assert min(each) <= one_a_fold.low < one_a_fold.value
+    assert compare.label_interval("uar", gold, answers, ["x"] * len(gold), folds=folds).low is None
 
 
 @given(first=st.integers(0, 30), second=st.integers(0, 30), both=st.integers(0, 5))

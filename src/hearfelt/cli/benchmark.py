@@ -91,7 +91,7 @@ def emobox(
                 samples=samples,
             )
         )
-    return writer.close()
+    return 0
 
 
 @app.command()
@@ -157,7 +157,7 @@ def loso(
             options={"normalise": normalise},
         )
     )
-    return writer.close()
+    return 0
 
 
 @app.command()
@@ -221,7 +221,7 @@ def cross(
                     samples=samples,
                 )
             )
-    return writer.close()
+    return 0
 
 
 def _judged(
@@ -274,7 +274,7 @@ def _report(line: str) -> None:
 
 
 class _Writer:
-    """Prints each table when it is done and keeps the files whole and up to date after each."""
+    """Prints each table when it is done, and keeps the files whole and up to date."""
 
     def __init__(self, title: str, json: Path | None, html: Path | None, md: Path | None) -> None:
         from hearfelt.evaluation import report
@@ -289,18 +289,13 @@ class _Writer:
             self.paths.append(path)
 
     def add(self, table: dict[str, Any]) -> None:
-        from hearfelt.evaluation import report, tables
+        from hearfelt.evaluation import markdown, report, tables
 
         self.tables.append(table)
+        print("\n\n".join([f"## {table['title']}", *markdown.benchmark_table(table)]), end="\n\n", flush=True)
         found = tables.benchmark(self.title, self.tables, shlex.join(["hearfelt", *sys.argv[1:]]))
         for path in self.paths:
             report.write(found, path)
-
-    def close(self) -> int:
-        from hearfelt.evaluation import markdown, tables
-
-        print(markdown.benchmark(tables.benchmark(self.title, self.tables)), end="")
-        return 0
 
 
 def _emobox_corpus(corpus: str, data: Path, folds: Path) -> list[Example]:

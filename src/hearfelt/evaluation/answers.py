@@ -152,7 +152,7 @@ def _check_gold(examples: Sequence[Example], labels: tuple[str, ...], who: str) 
     if strange:
         raise CorpusError(
             f"the gold labels {', '.join(strange)} are none that {who} can answer ({', '.join(labels)}): "
-            "rename them with --map calm=neutral, or leave their clips out with --drop calm"
+            "rename them (--map calm=neutral), leave their clips out (--drop calm), or leave this model out"
         )
 
 

@@ -94,7 +94,8 @@ def label_interval(
 
     Args:
         folds: the score is the mean over folds, as EmoBox reports it, and each fold's speakers are drawn
-            among themselves; all clips are one fold where None.
+            among themselves (whole folds are drawn where each has one speaker); all clips are one fold where
+            None.
     """
     score = metrics.OF_COUNTS[name]
     where = np.zeros(len(gold), dtype=np.int64) if folds is None else np.asarray(folds)
@@ -106,8 +107,13 @@ def label_interval(
         values.append(float(score(counts.sum(axis=0))))
         drawn.append(score(_sums(counts, random, samples)))
         many = max(many, len(counts))
-    ends = _ends(np.mean(drawn, axis=0)) if many > 1 else (None, None)
-    return Interval(float(np.mean(values)), *ends)
+    value = float(np.mean(values))
+    if many > 1:
+        return Interval(value, *_ends(np.mean(drawn, axis=0)))
+    if len(values) > 1 and len(np.unique(who)) == len(values):
+        picked = random.integers(0, len(values), (samples, len(values)))
+        return Interval(value, *_ends(np.asarray(values)[picked].mean(axis=1)))
+    return Interval(value, None, None)
 
 
 def paired_bootstrap(

@@ -64,7 +64,7 @@ def benchmark_table(table: Found) -> list[str]:
     if table["comparisons"]:
         parts.append(
             grid(
-                ("difference", table["score_name"], "95 %", "p (Holm)", "McNemar", ""),
+                ("difference", "UAR, pooled", "95 %", "p (Holm)", "McNemar", ""),
                 [
                     (
                         f"{c['one']} – {c['other']}",
@@ -82,14 +82,21 @@ def benchmark_table(table: Found) -> list[str]:
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table whose columns are also straight as plain text; the first is left-aligned."""
+    """A Markdown table whose columns are also straight as plain text; first and last are left-aligned."""
     cells = [tuple(cell.replace("|", "\\|") for cell in row) for row in (head, *rows)]
     widths = [max(3, *(len(row[k]) for row in cells)) for k in range(len(head))]
+    ends = (0, len(head) - 1)
     lines = [
-        "| " + " | ".join(c.rjust(w) if k else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths))) + " |"
+        "| "
+        + " | ".join(c.ljust(w) if k in ends else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths)))
+        + " |"
         for row in cells
     ]
-    rule = "|" + "|".join(("-" * (w + 1) + ":") if k else "-" * (w + 2) for k, w in enumerate(widths)) + "|"
+    rule = (
+        "|"
+        + "|".join("-" * (w + 2) if k in ends else "-" * (w + 1) + ":" for k, w in enumerate(widths))
+        + "|"
+    )
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
