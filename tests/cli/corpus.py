@@ -16,7 +16,7 @@ NAMES = {"ang": "anger", "neu": "neutral", "sad": "sadness"}
 def make(
     folder: Path, name: str = "tones", *, speakers: int = 3, clips: int = 6, share_speakers: bool = False
 ) -> Path:
-    """``<name>.csv`` with sound in ``wav/``, and ``emobox/<name>/`` with one fold a speaker (or three mixed)."""
+    """``<name>.csv`` with sound in ``wav/``, and ``emobox/<name>/`` with a fold a speaker, or three mixed."""
     lists = folder / "emobox" / name
     lists.mkdir(parents=True)
     (folder / "wav").mkdir(exist_ok=True)

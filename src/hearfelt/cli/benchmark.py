@@ -189,6 +189,8 @@ def cross(
         raise OptionError("give --train with --test, or --all-pairs, or --each: one of the three")
     writer = _Writer("Cross-corpus", json, html, md)
     given = all_pairs or each or f"{train},{test}"
+    if len(sources.names(given, "the corpora")) < 2:
+        raise OptionError(f"{'--all-pairs' if all_pairs else '--each'} {given} names one: give at least 2")
     examples, known = [], {}
     for source in sources.names(given, "the corpora"):
         part = sources.read(source, folder)
