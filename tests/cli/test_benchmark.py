@@ -149,8 +149,4 @@ def test_broken_fold_files(hearfelt: Run, tmp_path: Path) -> None:
     )
     test.write_text(kept, encoding="utf-8")
     (tmp_path / "wav" / "tones_0_0.wav").unlink()
-    assert "1 of the 18 sound files of emobox/tones/tones.jsonl are not there" in hearfelt(*arguments).stderr
-    (lists / "label_map.json").write_text('{"ang": "Angry"}', encoding="utf-8")
-    assert "has the label 'neu', which label_map.json lacks (ang): add it" in hearfelt(*arguments).stderr
-    (lists / "tones.jsonl").unlink()
-    assert "is no corpus of EmoBox's shape" in hearfelt(*arguments).stderr
+    assert "1 of the 18 files that emobox/tones lists are not there" in hearfelt(*arguments).stderr

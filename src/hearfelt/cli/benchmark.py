@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -302,8 +303,8 @@ class _Writer:
 
 def _emobox_corpus(corpus: str, data: Path, folds: Path) -> list[Example]:
     """The examples of a known corpus whose folder is there, else of EmoBox's own table beside the folds."""
+    import hearfelt.datasets as datasets
     from hearfelt.datasets import corpora
-    from hearfelt.evaluation import emobox as shape
 
     if corpus in corpora.CORPORA and (data / "audio" / corpus).is_dir():
         return corpora.read(corpus, data)
@@ -312,4 +313,5 @@ def _emobox_corpus(corpus: str, data: Path, folds: Path) -> list[Example]:
         raise OptionError(
             f"no fold files of the corpus {corpus!r} in {folds}; there are: {', '.join(there) or 'none'}"
         )
-    return shape.read(folds / corpus, data)
+    read = datasets.read(folds / corpus, format="emobox", audio=data)
+    return [e if e.corpus else replace(e, corpus=corpus) for e in read]

@@ -20,29 +20,22 @@ def data_folder(given: Path | None) -> Path:
 
 
 def read(sources: str, folder: Path | None = None) -> list[Example]:
-    """The examples of a comma-separated list of tables (.csv, .parquet) and names of known corpora.
+    """The examples of a comma-separated list of known corpora and of whatever `hearfelt.datasets.read` takes.
 
     Raises:
-        OptionError: a source that is neither.
-        CorpusError: one that cannot be read.
+        OptionError: a name that nothing has.
+        CorpusError: a source that cannot be read.
     """
-    from hearfelt.datasets import corpora, manifest
+    import hearfelt.datasets as datasets
+    from hearfelt.datasets import corpora
 
     found: list[Example] = []
     for source in names(sources, "--data"):
-        path = Path(source)
-        if path.suffix.lower() in (".csv", ".parquet"):
-            table = manifest.read(path)
-            found += [e if e.corpus else replace(e, corpus=path.stem) for e in table]
-        elif (path / "manifest.csv").is_file():
-            found += manifest.read(path / "manifest.csv", defaults={"corpus": path.name})
-        elif source in corpora.CORPORA:
-            found += corpora.read(source, data_folder(folder))
+        if source in corpora.CORPORA and not Path(source).exists():
+            part = corpora.read(source, data_folder(folder))
         else:
-            raise OptionError(
-                f"{source!r} is no data: give a table (.csv, .parquet), a folder with manifest.csv, or a "
-                f"known corpus: {', '.join(corpora.CORPORA)}"
-            )
+            part = datasets.read(source)
+        found += [e if e.corpus else replace(e, corpus=Path(source).stem) for e in part]
     return found
 
 
