@@ -11,6 +11,7 @@ from .conftest import Run
 from .corpus import make, write
 
 pytest.importorskip("sklearn")
+pytest.importorskip("hearfelt.models.classical")
 
 
 def test_emobox_folds_beside_published_rows(hearfelt: Run, tmp_path: Path) -> None:
