@@ -226,6 +226,12 @@ def test_a_clip_in_two_codecs_is_one_and_a_copy_is_an_error(tmp_path: Path) -> N
     )
 
 
+def test_a_link_to_a_folder_above_is_followed_once(tmp_path: Path) -> None:
+    folder = made(tmp_path / "emodb", "emodb")
+    (folder / "wav" / "again").symlink_to(folder, target_is_directory=True)
+    assert len(corpora.read_folder("emodb", folder)) == 2
+
+
 def test_what_else_is_wrong_with_a_folder(tmp_path: Path) -> None:
     folder = made(tmp_path / "emodb", "emodb")
     sounds(folder, "wav/03a01Xa.wav")

@@ -78,7 +78,7 @@ def test_empty_sounds_and_no_folder_at_all(tmp_path: Path) -> None:
 EXAMPLES = [
     Example("a.wav", "anger", Segment(0.25, 1.5, "x"), "x", "female", "de", "Wörter, viele.", split="train"),
     Example("a.wav", "fear", Segment(90061.000000001, 90062.5, "x"), "x", "female", "de"),
-    Example("b.wav", "calm", speaker="y", gender="male", language="de", split="test"),
+    Example("b.wav", "calm", speaker="y", gender="male", language="de", split="test", intensity="strong"),
 ]
 
 
@@ -90,6 +90,7 @@ def placed(folder: Path) -> list[Example]:
 @pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
 def test_nkululeko_tables_go_out_and_come_back(tmp_path: Path) -> None:
     examples = placed(tmp_path)
+    examples[2] = dataclasses.replace(examples[2], valence=-0.25)
     path = tmp_path / "table.csv"
     datasets.write(examples, path, format="nkululeko")
     assert datasets.recognise(path) == ("nkululeko", path)
@@ -139,9 +140,11 @@ def test_emobox_goes_out_and_comes_back(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "mine" / "label_map.json").read_text()) == {"calm": "Calm", "fear": "Fear"}
     assert datasets.recognise(tmp_path / "mine")[0] == "emobox"
     back = datasets.read(tmp_path / "mine")
-    kept = [dataclasses.replace(e, language=None, text=None, split=None) for e in examples]
+    kept = [dataclasses.replace(e, language=None, text=None, split=None, intensity=None) for e in examples]
     assert back == kept
     assert datasets.read(tmp_path / "mine", labels="emobox")[0].gold == "Fear"
+    with pytest.raises(CorpusError, match=r"a\.wav is labelled in stretches, which EmoBox cannot hold"):
+        datasets.write(EXAMPLES[:1], tmp_path / "mine", format="emobox")
     with pytest.raises(CorpusError, match=r"x\.wav has no label, which EmoBox needs"):
         datasets.write([Example("x.wav", None)], tmp_path / "mine", format="emobox")
 
@@ -385,6 +388,11 @@ def test_label_studio_min_exports(tmp_path: Path) -> None:
         ([{"data": {"audio": "a.wav"}, "annotations": []}], "has 1 tasks and no choice in them"),
         ([{"data": {"audio": "a.wav"}, "annotations": [chosen(1, choice("Meh"))]}], "label 'Meh'; known"),
         ([{"data": {"audio": "z.wav"}, "annotations": [chosen(1, choice("Sad"))]}], "1 of the 1 files"),
+        ([{"data": {"audio": "a.wav"}, "annotations": ["x"]}], "is no export of Label Studio"),
+        (
+            [{"data": {"audio": "a.wav"}, "annotations": [chosen(1, choice("Sad", start="x", end=1))]}],
+            "is no export of Label Studio",
+        ),
     ],
 )
 def test_says_what_is_wrong_with_an_export(tmp_path: Path, tasks: Any, message: str) -> None:

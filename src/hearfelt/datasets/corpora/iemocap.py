@@ -92,7 +92,7 @@ def _example(
         arousal, valence, dominance = (
             from_scale(float(turn[axis]), _SCALE) for axis in ("arousal", "valence", "dominance")
         )
-    except OptionError as error:
+    except (ValueError, OptionError) as error:
         raise CorpusError(f"{path}: {name}: {error}") from None
     # The release has the turns cut out; without them the dialogue and the place in it will do.
     segment = None if name in cut else Segment(float(turn["start"]), float(turn["end"]), speaker)

@@ -43,8 +43,13 @@ class Sound:
 
 def find(folder: Path) -> list[Sound]:
     """All sound files below a folder, sorted; hidden files and what macOS adds to archives are no sounds."""
-    found = []
+    found, seen = [], set()
     for where, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in seen:  # a link to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
         for name in files:
             path = Path(where) / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from hearfelt.datasets.corpora.base import Corpus
 from hearfelt.datasets.corpora.sounds import Sound, load, the_file
@@ -32,12 +33,10 @@ def _listing(folder: Path, sounds: Sequence[Sound]) -> Iterator[Example]:
         raise CorpusError(f"{path} is not the table of ZED ({error!r}): restore it") from None
 
 
-def _stretches(name: str, clip: dict[str, object], path: Path) -> Iterator[tuple[float, float, str]]:
+def _stretches(name: str, clip: dict[str, Any], path: Path) -> Iterator[tuple[float, float, str]]:
     """The emotional stretches of a clip and the neutral ones around them."""
-    marks = clip["emotion"]
-    assert isinstance(marks, list)
     at = 0.0
-    for mark in sorted(marks, key=lambda mark: float(mark["start"])):
+    for mark in sorted(clip["emotion"], key=lambda mark: float(mark["start"])):
         if mark["emo"] not in _EMOTIONS:
             raise CorpusError(
                 f"{path} labels {name} {mark['emo']!r}; known: {', '.join(_EMOTIONS)}: restore it"
@@ -46,8 +45,8 @@ def _stretches(name: str, clip: dict[str, object], path: Path) -> Iterator[tuple
             yield at, float(mark["start"]), "neutral"
         yield float(mark["start"]), float(mark["end"]), _EMOTIONS[mark["emo"]]
         at = float(mark["end"])
-    if float(str(clip["duration"])) > at:
-        yield at, float(str(clip["duration"])), "neutral"
+    if float(clip["duration"]) > at:
+        yield at, float(clip["duration"]), "neutral"
 
 
 CORPUS = Corpus(

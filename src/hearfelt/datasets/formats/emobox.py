@@ -86,13 +86,16 @@ def write(examples: Sequence[Example], path: Path) -> None:
     `hearfelt.datasets.splits.write_emobox` adds fold files.
 
     Raises:
-        CorpusError: an example without a label, a label that EmoBox has no name for, or the folder cannot be
-            written.
+        CorpusError: an example without a label, or of a stretch of its file; a folder that cannot be written.
     """
     corpus = path.name
     names = labelmap.load("emobox")
     lines, used = [], {}
     for example, name in zip(examples, keys(examples), strict=True):
+        if example.segment is not None:
+            raise CorpusError(
+                f"{example.file} is labelled in stretches, which EmoBox cannot hold: cut them out first"
+            )
         if example.gold is None:
             raise CorpusError(f"{example.file} has no label, which EmoBox needs: label it or take it out")
         used[example.gold] = names.table.get(example.gold) or example.gold

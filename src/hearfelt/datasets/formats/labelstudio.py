@@ -53,6 +53,17 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
     tasks = json_file(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise CorpusError(f"{path} is no export of Label Studio: export the project as JSON")
+    try:
+        examples = _examples(tasks, path, options)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CorpusError(f"{path} is no export of Label Studio ({error!r}): export it as JSON") from None
+    if not examples:
+        raise CorpusError(f"{path} has {len(tasks)} tasks and no choice in them: annotate them first")
+    check_files(examples, path)
+    return examples
+
+
+def _examples(tasks: list[dict[str, Any]], path: Path, options: ReadOptions) -> list[Example]:
     locate = Locator(options.audio or path.parent)
     found: dict[tuple[str, Place], list[tuple[str, str]]] = defaultdict(list)
     facts: dict[str, dict[str, Any]] = {}
@@ -66,11 +77,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
         facts[file] = data
         for rater, place, choice in _choices(task):
             found[file, place].append((rater, options.named(choice, where)))
-    examples = [_example(file, place, pairs, facts[file], options) for (file, place), pairs in found.items()]
-    if not examples:
-        raise CorpusError(f"{path} has {len(tasks)} tasks and no choice in them: annotate them first")
-    check_files(examples, path)
-    return examples
+    return [_example(file, place, pairs, facts[file], options) for (file, place), pairs in found.items()]
 
 
 def _example(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hearfelt.datasets.cells import from_row
+from hearfelt.datasets.cells import DIMENSIONS, from_row
 from hearfelt.datasets.corpora.sounds import rows
 from hearfelt.datasets.files import write_text
 from hearfelt.datasets.formats.base import Locator, ReadOptions
@@ -24,7 +24,19 @@ _SPAN = re.compile(
     r"(?:(?P<days>\d+) days? ?)?(?:(?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+(?:\.\d+)?))?"
 )
 _NOTHING = ("", "NaT", "nan", "NaN", "None")
-_COLUMNS = ("file", "start", "end", "emotion", "speaker", "gender", "language", "text", "split")
+_COLUMNS = (
+    "file",
+    "start",
+    "end",
+    "emotion",
+    "speaker",
+    "gender",
+    "language",
+    "text",
+    "split",
+    "intensity",
+    *DIMENSIONS,
+)
 
 
 def recognises(path: Path) -> bool:

@@ -40,7 +40,6 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
     """
     try:
         from praatio import textgrid
-        from praatio.utilities.errors import PraatioException
     except ImportError:
         raise MissingExtraError("reading TextGrids", "praatio", "data") from None
     grids = _grids(path) if path.is_dir() else [path]
@@ -51,7 +50,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
     for file in grids:
         try:
             grid = textgrid.openTextgrid(str(file), includeEmptyIntervals=False)
-        except (OSError, ValueError, IndexError, KeyError, PraatioException) as error:
+        except Exception as error:  # the library raises whatever its parsers stumble over
             raise CorpusError(
                 f"{file} cannot be read as a TextGrid ({error}): save it again in Praat"
             ) from None
