@@ -94,10 +94,7 @@ def write(examples: Sequence[Example], path: Path) -> None:
 
     if not examples:
         raise CorpusError("there are no examples to write")
-    places = [(e.file, e.segment) for e in examples]
-    if len(set(places)) < len(places):
-        twice = next(file for file, segment in places if places.count((file, segment)) > 1)
-        raise CorpusError(f"{twice} is listed twice, which an audformat table cannot hold: take one row out")
+    _once(examples)
     files = [Path(os.path.relpath(e.file, path)).as_posix() for e in examples]
     starts = [e.segment.start_s if e.segment else 0.0 for e in examples]
     ends = [e.segment.end_s if e.segment else math.nan for e in examples]
@@ -132,6 +129,14 @@ def write(examples: Sequence[Example], path: Path) -> None:
         raise CorpusError(
             f"{path} cannot be written ({error.strerror or error}): name another place"
         ) from None
+
+
+def _once(examples: Sequence[Example]) -> None:
+    """Refuse a stretch that is listed twice."""
+    places = [(e.file, e.segment) for e in examples]
+    if len(set(places)) < len(places):
+        twice = next(file for file, segment in places if places.count((file, segment)) > 1)
+        raise CorpusError(f"{twice} is listed twice, which an audformat table cannot hold: take one row out")
 
 
 def _column(
