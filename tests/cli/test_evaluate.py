@@ -47,6 +47,15 @@ def test_predictions_of_anybody(hearfelt: Run, tones: Path, tmp_path: Path) -> N
     assert "r.html is written" in done.stderr
 
 
+def test_two_systems_are_tested_against_each_other(hearfelt: Run, tones: Path) -> None:
+    predict(tones)
+    predict(tones, "q.csv", wrong=9)
+    done = hearfelt("evaluate", "p.csv", "--gold", "tones.csv", "--against", "q.csv", "--samples", "50")
+    assert done.returncode == 0, done.stderr
+    assert "| less q.csv |" in done.stdout
+    assert "McNemar's test of the clips: p = 0.1250." in done.stdout
+
+
 def test_a_model_on_a_table(hearfelt: Run, tones: Path) -> None:
     done = hearfelt("evaluate", "--model", "base", "--data", "tones.csv", "--samples", "20")
     assert done.returncode == 0, done.stderr

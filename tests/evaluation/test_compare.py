@@ -181,3 +181,19 @@ def test_a_group_within_each_speaker_is_compared_within_speakers() -> None:
 def test_says_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="2 gold labels, 2 answers and 2, 1 speakers, folds or groups"):
         compare.label_interval("uar", ["a", "b"], ["a", "b"], ["x"])
+
+
+def test_paired_scores_agree_with_the_slow_way() -> None:
+    gold, one, who = made([0.8, 0.7, 0.9, 0.6, 0.8, 0.7])
+    other = made([0.6, 0.6, 0.7, 0.6, 0.5, 0.7], seed=1)[1]
+    found = compare.paired(gold, one, other, who, samples=2000)
+    ps = [compare.randomisation(name, gold, one, other, who) for name in found]
+    assert [x.p for x in found.values()] == compare.holm(ps)
+    slow = compare.paired_bootstrap(
+        lambda rows: metrics.uar(gold[rows], one[rows]),
+        lambda rows: metrics.uar(gold[rows], other[rows]),
+        who,
+    )
+    assert found["uar"].value == pytest.approx(slow.value)
+    assert found["uar"].low == pytest.approx(slow.low, abs=0.02)
+    assert found["uar"].high == pytest.approx(slow.high, abs=0.02)

@@ -170,3 +170,18 @@ def test_answers_that_cannot_be_judged() -> None:
         answered(examples, LABELS, p * 2)
     with pytest.raises(CorpusError, match="neither labels nor probabilities"):
         answered(examples, LABELS, None)
+
+
+def test_two_systems_on_the_same_clips() -> None:
+    examples = table(8)
+    good, poor = (answered(examples, LABELS, probabilities(examples, s)) for s in (3.0, 0.2))
+    found = judge.against(good, poor, judge.JudgeOptions(samples=100))
+    assert found["scores"]["uar"]["value"] > 0.3
+    assert found["scores"]["uar"]["significant"]
+    assert found["mcnemar"] < 0.001
+    whole = quick(good) | {"against": {"name": "poor.csv", **found}}
+    for text in (report.as_markdown(whole), report.as_html(whole)):
+        assert "Against poor.csv" in text
+        assert "significant" in text
+    with pytest.raises(CorpusError, match="not about the same clips"):
+        judge.against(good, made())

@@ -22,6 +22,9 @@ def evaluate(
     gold: Annotated[
         str | None, typer.Option(help="Gold labels of the predictions: a table, or a known corpus.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Predictions of another system for the same clips, to test the two.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Judge this instead: a shipped model, a weights folder, a system.")
     ] = None,
@@ -64,6 +67,9 @@ def evaluate(
         answers, card = _asked(model, examples)
         name = f"{model} on {data}"
     found = judge.judge(answers, options, name=name, card=card)
+    if against is not None:
+        tested = judge.against(answers, reading.read(against, examples), options)
+        found["against"] = {"name": against.name, **tested}
     print(markdown.summary(found), end="")
     for path in paths:
         report.write(found, path)

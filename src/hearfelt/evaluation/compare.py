@@ -191,6 +191,37 @@ def holm(ps: Sequence[float]) -> list[float]:
     return [float(p) for p in result]
 
 
+def paired(
+    gold: Labels,
+    one: Labels,
+    other: Labels,
+    speakers: Labels,
+    *,
+    names: Sequence[str] = ("uar", "wa", "macro_f1"),
+    samples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """Each score of two systems on the same clips: the difference and the interval of `paired_bootstrap`, and
+    the p of `randomisation`, corrected for the number of scores (`holm`).
+    """
+    labels = np.unique(np.concatenate([np.asarray(gold), np.asarray(one), np.asarray(other)]))
+    counts = [
+        np.stack(list(_tables(gold, answers, [speakers], labels).values())).astype(np.float64)
+        for answers in (one, other)
+    ]
+    n = len(counts[0])
+    times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=samples)
+    ps = holm([randomisation(name, gold, one, other, speakers, seed=seed) for name in names])
+    found = {}
+    for name, p in zip(names, ps, strict=True):
+        score = metrics.OF_COUNTS[name]
+        value = float(score(counts[0].sum(axis=0)) - score(counts[1].sum(axis=0)))
+        drawn = np.subtract(*(score(np.tensordot(times, part, axes=1)) for part in counts))
+        low, high = _ends(drawn) if n > 1 else (None, None)
+        found[name] = Difference(value, low, high, p)
+    return found
+
+
 def by_group(
     name: str,
     gold: Labels,

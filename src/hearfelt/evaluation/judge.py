@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hearfelt.datasets.splits import SplitCard
-from hearfelt.errors import OptionError, unknown_name
+from hearfelt.errors import CorpusError, OptionError, unknown_name
 from hearfelt.evaluation import compare, metrics
 from hearfelt.evaluation.answers import Answers, Strings
 
@@ -92,6 +92,29 @@ def judge(
         }
     found["dimensions"] = _dimensions(answers, options)
     return found
+
+
+def against(one: Answers, other: Answers, options: JudgeOptions | None = None) -> dict[str, Any]:
+    """The first less the second on the same clips: `compare.paired` and McNemar's test, as plain JSON data.
+
+    Raises:
+        CorpusError: they are not about the same clips in the same order.
+    """
+    options = options or JudgeOptions()
+    if one.examples != other.examples:
+        raise CorpusError("the two answers are not about the same clips: judge both on one gold table")
+    gold = one.gold
+    found = compare.paired(
+        gold, one.predicted, other.predicted, one.speakers, samples=options.samples, seed=options.seed
+    )
+    return {
+        "mcnemar": round(compare.mcnemar(gold, one.predicted, other.predicted), 6),
+        "scores": {
+            name: rounded(compare.Interval(x.value, x.low, x.high))
+            | {"p": round(x.p, 6), "significant": x.p < 0.05}
+            for name, x in found.items()
+        },
+    }
 
 
 def rounded(value: compare.Interval, digits: int = 4) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ _SCORES = {"uar": "UAR", "wa": "WA", "macro_f1": "macro F1", "weighted_f1": "wei
 def evaluation(found: Found) -> str:
     """Everything that `judge` found but the curves."""
     parts = [f"# {found['name'] or 'Evaluation'}", *_heading(found), *_scores(found), *_confusion(found)]
-    parts += [*_calibration(found), *_votes(found), *_dimensions(found)]
+    parts += [*_calibration(found), *_votes(found), *_dimensions(found), *_against(found)]
     for column, rows in found["groups"].items():
         parts += [f"## By {column}", _groups(column, rows)]
     return "\n\n".join(parts) + "\n"
@@ -21,7 +21,11 @@ def evaluation(found: Found) -> str:
 def summary(found: Found) -> str:
     """What the command line prints of an evaluation: scores, recalls, calibration and groups."""
     parts = [*_heading(found), *_scores(found), _labels(found), *_calibration(found), *_votes(found)]
-    parts += [*_dimensions(found), *(_groups(column, rows) for column, rows in found["groups"].items())]
+    parts += [
+        *_dimensions(found),
+        *_against(found),
+        *(_groups(column, rows) for column, rows in found["groups"].items()),
+    ]
     return "\n\n".join(part for part in parts if not part.startswith("## ")) + "\n"
 
 
@@ -206,6 +210,27 @@ def _dimensions(found: Found) -> list[str]:
         for name, row in found["dimensions"].items()
     ]
     return ["## Dimensions", grid(("dimension", "clips", "CCC", "95 %", "Pearson", "RMSE"), rows)]
+
+
+def _against(found: Found) -> list[str]:
+    other = found.get("against")
+    if not other:
+        return []
+    rows = [
+        (
+            _SCORES[name],
+            f"{100 * row['value']:+.1f}",
+            _ends(row),
+            f"{row['p']:.4f}",
+            "significant" if row["significant"] else "",
+        )
+        for name, row in other["scores"].items()
+    ]
+    return [
+        f"## Against {other['name']}",
+        grid((f"less {other['name']}", "difference", "95 %", "p (Holm)", ""), rows),
+        f"McNemar's test of the clips: p = {other['mcnemar']:.4f}.",
+    ]
 
 
 def _groups(column: str, rows: Sequence[Found]) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hearfelt.datasets.splits import Split, SplitCard
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation import compare, metrics
@@ -165,27 +163,16 @@ def _comparisons(results: Mapping[str, Result], samples: int) -> list[dict[str, 
     gold, speakers = best.answers.gold, best.answers.speakers
     for other in ranked[1:]:
         one, two = best.answers.predicted, other.answers.predicted
+        tested = compare.paired(gold, one, two, speakers, names=("uar",), samples=samples)["uar"]
         found.append(
             {
                 "one": best.name,
                 "other": other.name,
-                "difference": _difference(gold, one, two, speakers, samples),
-                "p": compare.randomisation("uar", gold, one, two, speakers),
+                "difference": rounded(compare.Interval(tested.value, tested.low, tested.high)),
+                "p": tested.p,
                 "mcnemar": round(compare.mcnemar(gold, one, two), 6),
             }
         )
     for row, p in zip(found, compare.holm([row["p"] for row in found]), strict=True):
         row |= {"p": round(p, 6), "significant": p < 0.05}
     return found
-
-
-def _difference(gold: Any, one: Any, other: Any, speakers: Any, samples: int) -> dict[str, float | None]:
-    # Integers sort faster than strings, and each draw counts confusions.
-    names = np.unique(np.concatenate([gold, one, other]))
-    truth, first, second = (np.searchsorted(names, labels) for labels in (gold, one, other))
-
-    def score(answers: Any) -> compare.Score:
-        return lambda rows: metrics.uar(truth[rows], answers[rows])
-
-    found = compare.paired_bootstrap(score(first), score(second), speakers, samples=samples)
-    return rounded(compare.Interval(found.value, found.low, found.high))
