@@ -230,3 +230,24 @@ def test_published_results_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_text("corpus,model,UA,WA,macro_F1,source\nmade,X,high,1,1,s\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="gives X on made no number for UA, WA or macro_F1"):
         tables.read_published(path, "made")
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = table()
+    splits = speaker_folds(examples, 3)
+    real, written = np.savez, []
+
+    def full(stream: Any, **arrays: Any) -> None:
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(arrays)
+        real(stream, **arrays)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(
+        CorpusError, match=r"fold_1.npz \(No space left on device\): free space or name another"
+    ):
+        benchmark.run({"guess": Guess}, examples, splits, folder=tmp_path)
+    assert [p.name for p in (tmp_path / "guess").iterdir()] == ["fold_0.npz"]

@@ -89,3 +89,10 @@ def test_what_has_no_running_baseline() -> None:
         CorpusError, match=r"speaker made/s0 has 10 clips: a running baseline after 10 needs more"
     ):
         running.prepare({"levels": Levels}, short, leave_one_speaker_out(short))
+
+
+def test_cache_is_that_of_the_system() -> None:
+    model = running.Running(Levels(), 3, {})
+    assert model.cache is None
+    model.cache = "folder"
+    assert model.system.cache == model.cache == "folder"

@@ -64,6 +64,15 @@ class Running:
         labels: tuple[str, ...] = self.system.classes_
         return labels
 
+    @property
+    def cache(self) -> Any:
+        """Where the system keeps what it measured; setting it to None has it measure anew."""
+        return getattr(self.system, "cache", None)
+
+    @cache.setter
+    def cache(self, folder: Any) -> None:
+        self.system.cache = folder
+
     def fit(self, examples: Sequence[Example]) -> Running:
         """Let the system learn, and learn the levels of the training speakers; returns itself."""
         self.system.fit(examples)
