@@ -86,6 +86,9 @@ def test_across_corpora(hearfelt: Run, tmp_path: Path) -> None:
     assert [t["chance"] for t in tables] == [0.5, 0.5]
     assert "Shared labels only (anger, sadness)" in tables[0]["protocol"]
     assert tables[0]["clips"] == 12
+    overview = done.stdout.strip().splitlines()[-4:]
+    assert overview[0].split("|")[1].strip() == "protocol"
+    assert [row.split("|")[5:7] for row in overview[2:]] == [["      2 ", "   50.0 "]] * 2
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def cross(
 
     if [all_pairs is None, each is None, train is None or test is None].count(False) != 1:
         raise OptionError("give --train with --test, or --all-pairs, or --each: one of the three")
-    writer = _Writer("Cross-corpus", json, html, md)
+    writer = _Writer("Cross-corpus", json, html, md, overview=True)
     given = all_pairs or each or f"{train},{test}"
     if len(sources.names(given, "the corpora")) < 2:
         raise OptionError(f"{'--all-pairs' if all_pairs else '--each'} {given} names one: give at least 2")
@@ -224,6 +224,7 @@ def cross(
                     samples=samples,
                 )
             )
+    print(writer.summary())
     return 0
 
 
@@ -279,11 +280,15 @@ def _report(line: str) -> None:
 class _Writer:
     """Prints each table when it is done, and keeps the files whole and up to date."""
 
-    def __init__(self, title: str, json: Path | None, html: Path | None, md: Path | None) -> None:
+    def __init__(
+        self, title: str, json: Path | None, html: Path | None, md: Path | None, *, overview: bool = False
+    ) -> None:
         from hearfelt.evaluation import report
 
+        self.overview = overview
         self.title, self.tables = title, list[dict[str, Any]]()
         self.paths = []
+        self._command = shlex.join(["hearfelt", *sys.argv[1:]])
         for path, ending in ((json, ".json"), (html, ".html"), (md, ".md")):
             if path is None:
                 continue
@@ -296,9 +301,15 @@ class _Writer:
 
         self.tables.append(table)
         print("\n\n".join([f"## {table['title']}", *markdown.benchmark_table(table)]), end="\n\n", flush=True)
-        found = tables.benchmark(self.title, self.tables, shlex.join(["hearfelt", *sys.argv[1:]]))
+        found = tables.benchmark(self.title, self.tables, self._command, overview=self.overview)
         for path in self.paths:
             report.write(found, path)
+
+    def summary(self) -> str:
+        """All tables so far in one, a line a row."""
+        from hearfelt.evaluation import markdown, tables
+
+        return markdown.overview(tables.benchmark(self.title, self.tables, overview=True))
 
 
 def _emobox_corpus(corpus: str, data: Path, folds: Path) -> list[Example]:

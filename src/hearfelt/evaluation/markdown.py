@@ -32,11 +32,34 @@ def summary(found: Found) -> str:
 def benchmark(found: Found) -> str:
     """A heading, the statement of its card and a table for each table of a benchmark."""
     parts = [f"# {found['title']}"]
+    if found["overview"]:
+        parts.append(overview(found))
     for table in found["tables"]:
         parts += [f"## {table['title']}", *benchmark_table(table)]
     if found.get("command"):
         parts.append(f"Command: `{found['command']}`")
     return "\n\n".join(parts) + "\n"
+
+
+def overview(found: Found) -> str:
+    """Every row of ours on one line, with the number of labels and the chance to read its score against."""
+    return grid(
+        ("protocol", "model", "score", "95 %", "labels", "chance", ""),
+        [
+            (
+                table["title"],
+                row["name"],
+                _percent(row["uar"]["value"]),
+                _ends(row["uar"]),
+                str(len(table["labels"])),
+                _percent(table["chance"]),
+                row["note"],
+            )
+            for table in found["tables"]
+            for row in table["rows"]
+            if row["kind"] == "ours"
+        ],
+    )
 
 
 def benchmark_table(table: Found) -> list[str]:

@@ -17,10 +17,22 @@ from hearfelt.types import Example
 SCHEMA = "hearfelt/benchmark/1"
 
 
-def benchmark(title: str, tables: Sequence[Mapping[str, Any]], command: str = "") -> dict[str, Any]:
-    """Tables under one title; those with shared speakers come last, each says so itself."""
+def benchmark(
+    title: str, tables: Sequence[Mapping[str, Any]], command: str = "", *, overview: bool = False
+) -> dict[str, Any]:
+    """Tables under one title; those with shared speakers come last, each says so itself.
+
+    Args:
+        overview: tables of one protocol, of which an overview may be shown.
+    """
     ordered = sorted(tables, key=lambda table: not table["card"]["speaker_independent"])
-    return {"schema": SCHEMA, "title": title, "command": command, "tables": list(ordered)}
+    return {
+        "schema": SCHEMA,
+        "title": title,
+        "command": command,
+        "overview": overview,
+        "tables": list(ordered),
+    }
 
 
 def table(
