@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from hearfelt import audio
 from hearfelt.datasets import manifest
 from hearfelt.datasets.augment import changes as descriptions
 from hearfelt.datasets.augment.base import Change
+from hearfelt.datasets.files import atomic
 from hearfelt.errors import AudioError, CorpusError, InputError, OptionError
 from hearfelt.types import Audio, Example
 
@@ -194,14 +194,11 @@ def _files(example: Example, change: Change, out: Path, n: int, seed: int, sampl
         if path.is_file():
             continue
         copy = changed(heard, change, _chance(example, number, seed))
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            soundfile.write(part, copy.samples, sample_rate_hz, "PCM_16", format="FLAC")
-            part.replace(path)
+            with atomic(path) as part:
+                soundfile.write(part, copy.samples, sample_rate_hz, "PCM_16", format="FLAC")
         except (OSError, soundfile.LibsndfileError) as error:
             raise _cannot_write(path, error) from None
-        finally:
-            part.unlink(missing_ok=True)
     return paths
 
 
@@ -237,20 +234,17 @@ def _provenance(example: Example, number: int, plan: dict[str, Any]) -> dict[str
 
 def _table(made: Sequence[Example], rows: Sequence[dict[str, Any]], path: Path) -> None:
     """The manifest of the copies, file names relative to it, with the provenance of each."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        manifest.write([dataclasses.replace(e, file=Path(e.file).name) for e in made], part)
-        with part.open(newline="", encoding="utf-8") as stream:
-            written = list(csv.DictReader(stream))
-        with part.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, (*written[0], *PROVENANCE))
-            writer.writeheader()
-            writer.writerows({**row, **facts} for row, facts in zip(written, rows, strict=True))
-        part.replace(path)
+        with atomic(path) as part:
+            manifest.write(made, part, audio=path.parent)
+            with part.open(newline="", encoding="utf-8") as stream:
+                written = list(csv.DictReader(stream))
+            with part.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.DictWriter(stream, (*written[0], *PROVENANCE))
+                writer.writeheader()
+                writer.writerows({**row, **facts} for row, facts in zip(written, rows, strict=True))
     except OSError as error:
         raise _cannot_write(path, error) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _cannot_write(path: Path, error: Exception) -> InputError:
