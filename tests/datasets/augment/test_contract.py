@@ -14,7 +14,16 @@ from hearfelt.datasets.augment.codecs import Codec
 from hearfelt.datasets.augment.noise import AddNoise
 from hearfelt.datasets.augment.rooms import ImpulseResponses, Room, rt60
 from hearfelt.datasets.augment.voice import Pitch, Speed, Tempo, VocalTract
-from hearfelt.datasets.augment.waveform import BandLimit, Clip, DCOffset, Dropouts, Gain, Polarity, Resample
+from hearfelt.datasets.augment.waveform import (
+    BandLimit,
+    Clip,
+    DCOffset,
+    Dropouts,
+    Gain,
+    Pad,
+    Polarity,
+    Resample,
+)
 from hearfelt.errors import AudioError, FeatureError, OptionError
 from tests.datasets.augment.sounds import RATE, rng, tone
 
@@ -62,7 +71,9 @@ def test_any_sound_stays_a_sound(change: Change, sound: np.ndarray, rate: int, s
     assert np.isfinite(changed).all() and np.abs(changed).max() <= 1.0
     np.testing.assert_array_equal(changed, again)
     np.testing.assert_array_equal(sound, before)
-    if change.keeps_length:
+    if isinstance(change, Pad):
+        assert len(sound) <= len(changed) <= len(sound) + rate + 1
+    elif change.keeps_length:
         assert len(changed) == len(sound)
     else:
         assert len(sound) / 2.1 - 1 <= len(changed) <= len(sound) * 2.1 + 1

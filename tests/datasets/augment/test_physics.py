@@ -21,6 +21,7 @@ from hearfelt.datasets.augment.waveform import (
     DCOffset,
     Dropouts,
     Gain,
+    Pad,
     Polarity,
     Resample,
     TimeShift,
@@ -276,6 +277,12 @@ def test_offset_sign_and_shift(voice: np.ndarray) -> None:
     later, sooner = TimeShift(0.25)(voice, RATE, rng()), TimeShift(-0.25)(voice, RATE, rng())
     np.testing.assert_array_equal(later, np.concatenate((np.zeros(4000), voice[:-4000])))
     np.testing.assert_array_equal(sooner, np.concatenate((voice[4000:], np.zeros(4000))))
+
+
+def test_padding_is_silence_around_the_same_sound(voice: np.ndarray) -> None:
+    padded = Pad(0.5, 0.25)(voice, RATE, rng())
+    np.testing.assert_array_equal(padded[8000:-4000], voice)
+    assert not padded[:8000].any() and not padded[-4000:].any()
 
 
 @pytest.mark.parametrize("burst", [1.0, 4.0])

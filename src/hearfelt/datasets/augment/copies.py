@@ -73,19 +73,19 @@ def copies(
     """
     if n < 1:
         raise OptionError(f"n={n}: make at least 1 copy")
-    others = _Others(examples)
+    others = Others(examples)
     for example in examples:
         heard = sound(example, sample_rate_hz)
         for number in range(n):
             yield (
                 example,
-                changed(heard, change.with_clips(others.of(example)), _chance(example, number, seed)),
+                changed(heard, change.with_clips(others.of(example)), chance(example, number, seed)),
             )
 
 
-def changed(heard: Audio, change: Change, chance: Sequence[int]) -> Audio:
+def changed(heard: Audio, change: Change, seeds: Sequence[int]) -> Audio:
     """A sound with a change made by the chance of these seeds; it starts at 0 s."""
-    samples = change(heard.samples, heard.sample_rate_hz, np.random.default_rng(chance))
+    samples = change(heard.samples, heard.sample_rate_hz, np.random.default_rng(seeds))
     return Audio(samples, heard.sample_rate_hz, heard.channel)
 
 
@@ -117,7 +117,7 @@ def write(
         raise OptionError(f"n={n}: make at least 1 copy")
     plan = {"seed": seed, "changes": descriptions.to_table(change), "sample_rate_hz": sample_rate_hz}
     _own(out, json.dumps(plan, sort_keys=True))
-    others = _Others(examples)
+    others = Others(examples)
     made: list[Example] = []
     rows: list[dict[str, Any]] = []
     failed: list[str] = []
@@ -144,7 +144,7 @@ def write(
     return made
 
 
-class _Others:
+class Others:
     """For each example the files of other speakers, at most 200 of them, spread over the table."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
@@ -168,7 +168,8 @@ def _who(example: Example) -> tuple[str, str]:
     return example.corpus, example.speaker or example.file
 
 
-def _chance(example: Example, number: int, seed: int) -> list[int]:
+def chance(example: Example, number: int, seed: int) -> list[int]:
+    """The seeds of one copy of an example: they do not depend on where the corpus lies."""
     return [seed, number, zlib.crc32(_name(example).encode())]
 
 
@@ -193,7 +194,7 @@ def _files(example: Example, change: Change, out: Path, n: int, seed: int, sampl
     for number, path in enumerate(paths):
         if path.is_file():
             continue
-        copy = changed(heard, change, _chance(example, number, seed))
+        copy = changed(heard, change, chance(example, number, seed))
         try:
             with atomic(path) as part:
                 soundfile.write(part, copy.samples, sample_rate_hz, "PCM_16", format="FLAC")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -120,6 +121,24 @@ class TimeShift(Change):
         else:
             moved[:by] = sound[-by:]
         return moved
+
+
+@dataclass(frozen=True)
+class Pad(Change):
+    """Silence before and after: nothing is said in it, and a cut of another length begins and ends so."""
+
+    keeps_length: ClassVar[bool] = False
+
+    before_s: Range = (0.0, 0.5)
+    after_s: Range = (0.0, 0.5)
+
+    def __post_init__(self) -> None:
+        check_range("before_s", self.before_s, 0, 60, " s")
+        check_range("after_s", self.after_s, 0, 60, " s")
+
+    def change(self, sound: Samples, rate: int, random: np.random.Generator) -> Samples:
+        before, after = (round(draw(length, random) * rate) for length in (self.before_s, self.after_s))
+        return np.pad(sound, (before, after))
 
 
 @dataclass(frozen=True)
