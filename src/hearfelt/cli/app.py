@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import hearfelt
-from hearfelt.cli import analyze, benchmark, doctor, evaluate, features, models, synth
+from hearfelt.cli import analyze, augment, benchmark, doctor, evaluate, features, models, synth
 from hearfelt.errors import HearfeltError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(benchmark.app, name="benchmark")
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.command("synth")(synth.synth)
+app.command("augment")(augment.augment)
 
 
 def _version(show: bool) -> None:
