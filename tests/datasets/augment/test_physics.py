@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.datasets.augment import codecs, rooms
-from hearfelt.datasets.augment.base import speech_power
+from hearfelt.datasets import corpora
+from hearfelt.datasets.augment import codecs, copies, rooms
+from hearfelt.datasets.augment.base import Change, speech_power
 from hearfelt.datasets.augment.codecs import Codec
 from hearfelt.datasets.augment.noise import AddNoise, coloured
 from hearfelt.datasets.augment.rooms import ImpulseResponses, Room, rt60
@@ -311,3 +312,31 @@ def test_a_room_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(12):
         change(tone(300, 0.1), RATE, rng(seed))
     assert len(made) == 2
+
+
+@pytest.fixture(scope="module")
+def real_voices(data_dir: Path) -> list[np.ndarray]:
+    """Eight utterances of EmoDB."""
+    return [copies.sound(e).samples for e in corpora.read("emodb", data_dir)[::67]]
+
+
+@pytest.mark.parametrize(
+    ("change", "semitones"),
+    [
+        (Tempo(0.85), 0.0),
+        (Tempo(1.15), 0.0),
+        (VocalTract(0.85), 0.0),
+        (VocalTract(1.15), 0.0),
+        (Pitch(-3.0), -3.0),
+        (Pitch(3.0), 3.0),
+    ],
+    ids=str,
+)
+def test_real_voices_keep_or_move_their_pitch(
+    change: Change, semitones: float, real_voices: list[np.ndarray]
+) -> None:
+    """Over clips, not on each: which frames are found voiced differs, and with it the median of a clip."""
+    moved = [12 * np.log2(pitch(change(v, RATE, rng())) / pitch(v)) for v in real_voices]
+    tolerance = abs(semitones) * 0.05 or 12 * np.log2(1.01)
+    assert np.median(moved) == pytest.approx(semitones, abs=tolerance)
+    assert np.quantile([abs(m - semitones) for m in moved], 0.75) < 0.5

@@ -102,7 +102,9 @@ class AddNoise(Change):
 
 def coloured(length: int, rate: int, slope: float, random: np.random.Generator) -> Samples:
     """Gaussian noise whose power falls as 1 / f to the ``slope``, flat below 20 Hz; shape ``(length,)``."""
-    size = max(2, length)
+    if not slope:
+        return random.standard_normal(length)
+    size = 1 << max(1, length - 1).bit_length()  # other lengths take longer to transform
     spectrum = np.fft.rfft(random.standard_normal(size))
     spectrum /= np.maximum(np.fft.rfftfreq(size, 1 / rate), _LOWEST_HZ) ** (slope / 2)
     noise: Samples = np.fft.irfft(spectrum, size)[:length]
