@@ -36,7 +36,8 @@ def voice(seed: int, seconds: float = 1.5, level: float = 0.3) -> FloatArray:
     phase = 2 * np.pi * np.cumsum(contour(100, 160)) / RATE
     envelopes = [contour(0.01, 1) for _ in range(4)]
     sound = sum(envelopes[min(k // 6, 3)] * np.sin(k * phase + k * k) for k in range(1, 26))
-    sound *= np.clip(4 * np.sin(2 * np.pi * (2 + seed % 7 / 10) * time) + 3, 0, 1)  # pauses
+    pauses = np.clip(np.sin(2 * np.pi * (1 + seed % 7 / 10) * time) + 0.8, 0.002, 1) ** 2
+    sound = sound * pauses + 1e-3 * random.standard_normal(len(time))
     return (level * sound / np.abs(sound).max()).astype(np.float32)
 
 
@@ -86,14 +87,14 @@ def test_a_segment_is_measured_by_itself(tmp_path: Path) -> None:
 
 
 @given(gain=st.floats(0.02, 3), shift=st.integers(0, 4000), seed=st.integers(0, 30))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_gain_and_shift_leave_a_clip_alike(gain: float, shift: int, seed: int) -> None:
     sound = voice(seed)
     copy = np.concatenate([np.zeros(shift, np.float32), gain * sound])
     prints = [near.fingerprint(sound), near.fingerprint(copy), near.fingerprint(voice(seed + 100))]
     pairs = near.near_duplicates(prints)
     assert [pair[:2] for pair in pairs] == [(0, 1)]
-    assert pairs[0][2] > 0.9
+    assert pairs[0][2] > 0.93
 
 
 def test_blocks_find_what_all_pairs_would(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +173,7 @@ def test_one_made_clip_for_each_fault(tmp_path: Path) -> None:
         write(tmp_path / "silent.wav", np.full(RATE, 1 / 32768, np.float32)),
         write(tmp_path / "quiet.wav", 0.01 * voice(5)),
         write(tmp_path / "noisy.wav", noise),
-        write(tmp_path / "short.wav", voice(6, 0.25)),
+        write(tmp_path / "short.wav", np.append(voice(6, 0.15), 1e-3 * noise[:1600])),
         write(tmp_path / "long.wav", np.tile(voice(7), 21)),
         write(tmp_path / "off.wav", 0.5 * voice(8) + 0.05),
         write(tmp_path / "rate.wav", voice(9), rate=8000),

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hearfelt.datasets.quality import clips, table
-from hearfelt.datasets.quality.finding import SEVERITIES, Finding
+from hearfelt.datasets.quality import clips, near, table
+from hearfelt.datasets.quality.finding import SEVERITIES, Finding, place
 from hearfelt.datasets.quality.giveaway import Association, associations
 from hearfelt.datasets.quality.sound import Measured
 from hearfelt.errors import CorpusError
@@ -40,7 +40,7 @@ class QualityOptions:
     quiet_dbfs: float = -50.0
     dc_offset: float = 0.01
     snr_db: float = 5.0
-    near: float = 0.9
+    near: float = near.CORRELATION
     few: int = 10
     imbalance: float = 3.0
     shuffles: int = 99
@@ -86,10 +86,7 @@ class Quality:
         for example, m in zip(self.examples, self.measured, strict=True):
             row = dataclasses.asdict(m)
             del row["fingerprint"]
-            segment = example.segment
-            place = {} if segment is None else {"start": segment.start_s, "end": segment.end_s}
-            who = {"file": example.file, **place, "gold": example.gold, "speaker": example.speaker}
-            rows.append(who | row)
+            rows.append({"file": place(example), "gold": example.gold, "speaker": example.speaker} | row)
         return {
             "facts": self.facts(),
             "findings": [dataclasses.asdict(f) for f in self.findings],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hearfelt.datasets.quality.finding import Finding
+from hearfelt.datasets.quality.finding import Finding, place
 from hearfelt.datasets.quality.near import near_duplicates
 from hearfelt.datasets.quality.sound import Measured
 from hearfelt.types import Example
@@ -42,7 +42,7 @@ def duplicates(examples: Sequence[Example], measured: Sequence[Measured], near: 
             "error",
             f"{len(torn)} {_s(torn, 'sound is', 'sounds are')} in the table with different labels, the first "
             f"{_pair(examples, torn[0])}: find out which label is right",
-            tuple(examples[i].file for g in torn for i in g),
+            tuple(place(examples[i]) for g in torn for i in g),
             tuple(f"labelled {examples[i].gold}" for g in torn for i in g),
         )
     split = [g for g in groups if len({examples[i].split for i in g if examples[i].split}) > 1]
@@ -52,7 +52,7 @@ def duplicates(examples: Sequence[Example], measured: Sequence[Measured], near: 
             "error",
             f"{len(split)} {_s(split, 'sound is', 'sounds are')} in several parts of the official split, the "
             f"first {_pair(examples, split[0])}: take it out of training",
-            tuple(examples[i].file for g in split for i in g),
+            tuple(place(examples[i]) for g in split for i in g),
             tuple(f"in {examples[i].split}" for g in split for i in g),
         )
 
@@ -67,7 +67,7 @@ def sounds(
             "unreadable",
             "error",
             f"{len(broken)} of {len(examples)} clips cannot be read: mend them or take their rows out",
-            tuple(examples[i].file for i in broken),
+            tuple(place(examples[i]) for i in broken),
             tuple(measured[i].problem for i in broken),
         )
     readable = [i for i, m in enumerate(measured) if not m.problem]
@@ -83,7 +83,7 @@ def sounds(
                 rule.kind,
                 rule.severity,
                 f"{len(hit)} of {len(readable)} clips {rule.words}",
-                tuple(examples[i].file for i in hit),
+                tuple(place(examples[i]) for i in hit),
                 tuple(rule.shown.format(values[i]) for i in hit),
             )
     yield from _mixed([measured[i] for i in readable])
@@ -206,13 +206,13 @@ def _groups(
         "warning",
         f"{clips} clips {verb}, in {len(groups)} {_s(groups, 'group', 'groups')}{whose}, the first "
         f"{_pair(examples, groups[0])}: keep one of each, or keep them in one part of every split",
-        tuple(examples[i].file for g in groups for i in g),
+        tuple(place(examples[i]) for g in groups for i in g),
         tuple(notes),
     )
 
 
 def _pair(examples: Sequence[Example], group: Sequence[int]) -> str:
-    return " = ".join(Path(examples[i].file).name for i in group[:2])
+    return " = ".join(Path(place(examples[i])).name for i in group[:2])
 
 
 def _s(things: Sequence[object], one: str, many: str) -> str:

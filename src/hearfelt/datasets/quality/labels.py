@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.datasets.quality.finding import Finding
+from hearfelt.datasets.quality.finding import Finding, place
 from hearfelt.errors import CorpusError, MissingExtraError
 from hearfelt.types import Example
 
@@ -71,6 +71,6 @@ def mislabelled(
         "note",
         f"{len(doubtful)} of {len(examples)} labels are doubted by a model with a UAR of {uar:.1%} on clips "
         "it has not learnt from: listen to the first ones, many will be hard and not wrong",
-        tuple(examples[i].file for i in doubtful),
+        tuple(place(examples[i]) for i in doubtful),
         tuple(notes),
     )

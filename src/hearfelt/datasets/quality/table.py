@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from hearfelt.datasets.quality.finding import Finding, named
+from hearfelt.datasets.quality.finding import Finding, named, place
 from hearfelt.datasets.quality.giveaway import Association
 from hearfelt.types import Example
 
@@ -34,7 +34,7 @@ def columns(examples: Sequence[Example]) -> Iterator[Finding]:
         ("text", "note", "whether words give the label away cannot be checked"),
         ("licence", "note", "nobody can say what a model trained on them may be used for"),
     ):
-        bare = [e.file for e in examples if not getattr(e, column)]
+        bare = [place(e) for e in examples if not getattr(e, column)]
         if bare:
             name = "label" if column == "gold" else column
             which = "All" if len(bare) == len(examples) else f"{len(bare)} of {len(examples)}"
