@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import hearfelt
-from hearfelt.cli import analyze, augment, benchmark, doctor, evaluate, features, models, synth
+from hearfelt.cli import analyze, augment, benchmark, data, doctor, evaluate, features, models, synth
 from hearfelt.errors import HearfeltError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.command("synth")(synth.synth)
 app.command("augment")(augment.augment)
+app.add_typer(data.app, name="data")
 
 
 def _version(show: bool) -> None:

@@ -19,22 +19,36 @@ def data_folder(given: Path | None) -> Path:
     return given or Path(os.environ.get("HEARFELT_DATA", "../shared/data"))
 
 
-def read(sources: str, folder: Path | None = None) -> list[Example]:
+def read(
+    sources: str,
+    folder: Path | None = None,
+    *,
+    labels: str | None = None,
+    option: str = "--data",
+    **how: Any,
+) -> list[Example]:
     """The examples of a comma-separated list of known corpora and of whatever `hearfelt.datasets.read` takes.
+
+    Args:
+        labels: name or file of a label map for all of them.
+        option: what the list is called in an error.
+        how: handed to `hearfelt.datasets.read` where a source is not the bare name of a corpus.
 
     Raises:
         OptionError: a name that nothing has.
         CorpusError: a source that cannot be read.
     """
     import hearfelt.datasets as datasets
-    from hearfelt.datasets import corpora
+    from hearfelt.datasets import corpora, labelmap
 
+    mapping = labelmap.load(labels) if labels else None
     found: list[Example] = []
-    for source in names(sources, "--data"):
+    for source in names(sources, option):
         if source in corpora.CORPORA and not Path(source).exists():
             part = corpora.read(source, data_folder(folder))
+            part = mapping.apply(part) if mapping else part
         else:
-            part = datasets.read(source)
+            part = datasets.read(source, labels=mapping, **how)
         found += [e if e.corpus else replace(e, corpus=Path(source).stem) for e in part]
     return found
 
