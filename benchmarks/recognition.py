@@ -204,7 +204,7 @@ def cost() -> dict[str, float]:
 
 
 def quick() -> dict[str, float]:
-    """One fold from random weights, a tenth of the training: shows that the recipe runs, not how good it is."""
+    """One fold from random weights, a tenth of the training: shows that it runs, not how good it is."""
     from hearfelt.training import inputs, loop, recipe, run
 
     say("quick: fold 1 of RAVDESS, every second clip, 4 epochs of 480; its UA is far below the full run's")
