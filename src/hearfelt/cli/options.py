@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MODELS = "Models"
 _TABLE: tuple[tuple[str, Any, str], ...] = (
-    ("voice", str, "Voice model: a shipped name, a weights folder, or none. [default: base]"),
+    ("voice", str, "Voice model: a shipped name, a folder, or none. [default: base; commercial: open]"),
     ("words", str, "Text model: a shipped name, a weights folder, or none. [default: words]"),
     ("transcriber", str, "Who writes down the words: auto, whisper, sphinx or none. [default: auto]"),
     ("transcriber_model", str, "Model name or folder for whisper."),
@@ -30,7 +30,7 @@ _TABLE: tuple[tuple[str, Any, str], ...] = (
     (
         "profile",
         str,
-        "research, or commercial, which refuses weights with other licences. [default: research]",
+        "research, or commercial: only weights that products may use. [default: research]",
     ),
     ("coverage", float, "How often the label set holds the true label: 0.5 to 0.99. [default: 0.9]"),
     ("max_risk", float, "Largest share of wrong answers; above it the answer is uncertain."),

@@ -99,8 +99,8 @@ def build(options: RecognizerOptions | None = None) -> Parts:
     options = options or RecognizerOptions()
     _check_transcriber(options)
     voice = words = None
-    if options.voice != NONE:
-        folder = weights.find(options.voice, "voice")
+    if options.voice_name != NONE:
+        folder = weights.find(options.voice_name, "voice")
         weights.allow(weights.card(folder), options.profile)
         voice = VoiceModel.load(folder)
     if options.words != NONE:

@@ -19,7 +19,8 @@ class RecognizerOptions:
     """Options of a `Recognizer`; the defaults work offline from the bare install.
 
     Args:
-        voice: the voice model: a shipped name, a weights folder, or "none".
+        voice: the voice model: a shipped name, a weights folder, "none", or "auto", which is "base",
+            and in the commercial profile "open".
         words: the text model: a shipped name, a weights folder, or "none".
         transcriber: who turns speech into words where no transcript is given: "auto" (the best that is on
             the machine, never the network), "whisper", "sphinx" or "none".
@@ -41,7 +42,7 @@ class RecognizerOptions:
         vad: how speech is found.
     """
 
-    voice: str = "base"
+    voice: str = "auto"
     words: str = "words"
     transcriber: str = "auto"
     transcriber_model: str | None = None
@@ -76,6 +77,13 @@ class RecognizerOptions:
             )
         if not (self.llm_timeout_s > 0 and math.isfinite(self.llm_timeout_s)):
             raise OptionError(f"llm_timeout_s is {self.llm_timeout_s}; it must be above 0, such as 60")
+
+    @property
+    def voice_name(self) -> str:
+        """The voice model that "auto" stands for; any other as it is."""
+        if self.voice != "auto":
+            return self.voice
+        return "open" if self.profile == "commercial" else "base"
 
     def public(self) -> dict[str, Any]:
         """The options as plain data for a report: the address without name, password and query."""

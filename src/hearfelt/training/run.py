@@ -36,6 +36,9 @@ from hearfelt.types import FloatArray
 TRAINED = "trained on the ratings of the corpora with a concordance loss"
 """What the card says of the dimensions of a network that has learnt them."""
 
+UNJUDGED_WEIGHT = 0.5
+"""Of the linear model in a run without folds: between the networks alone and as much again. Not measured."""
+
 
 def describe(recipe: Recipe) -> dict[str, Any]:
     """What repeats a run: its options, seed, code and versions."""
@@ -286,14 +289,14 @@ def run_final(
 ) -> VoiceEnsemble:
     """Train on every clip. Nothing is measured on it: its scores are those of the folds.
 
-    The linear model's weight is the one that the folds chose; 1 where no fold was run.
+    The linear model's weight is the one that the folds chose; `UNJUDGED_WEIGHT` where no fold was run.
     """
     folder, everything = out / "final", range(len(clips.examples))
     networks(recipe, clips, everything, folder, _named(report, "all clips"), how)
     if recipe.functionals.use and not (folder / "linear.pt").is_file():
         _linear(recipe, clips, everything, folder, ())
     chosen = out / "weights.json"
-    weight = 1.0
+    weight = UNJUDGED_WEIGHT
     if chosen.is_file():
         weight = float(json.loads(chosen.read_text(encoding="utf-8"))["final"])
     ensemble = load_ensemble(recipe, folder, weight)
