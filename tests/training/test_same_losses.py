@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from hearfelt.training import inputs, loop, recipe  # noqa: E402
+from hearfelt.training import inputs, loop, recipe
 
 RECORDED = {
     True: [1.1399535099665323, 1.0713071902592977, 0.9649880806605021],
