@@ -7,6 +7,7 @@ measured again. A row belongs to the file's path, size and time of change, and t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import time
@@ -19,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hearfelt.errors import FeatureError, InputError, OptionError, unknown_name
+from hearfelt.errors import AudioError, FeatureError, InputError, OptionError, unknown_name
 from hearfelt.features.base import Extractor, Joined
 from hearfelt.features.shards import Shards
-from hearfelt.types import Audio, Example, FloatArray
+from hearfelt.types import Audio, Example, FloatArray, Segment
 
 Input = Example | Audio | Path | str
 Report = Callable[[str], None]
@@ -141,6 +142,23 @@ def measure(
         return _side_by_side([measure(inputs, part, **more) for part in extractor.parts])  # type: ignore[arg-type]
     rows = _rows(inputs, extractor, cache, report, processes, unmeasurable)
     return _joined(inputs, rows, extractor.space, report)
+
+
+def segment_of(source: Input) -> Segment:
+    """The stretch of speech that an input is, as evidence names it."""
+    if isinstance(source, Audio):
+        return Segment(source.start_s, source.end_s, None, source.channel)
+    speaker = None
+    if isinstance(source, Example):
+        if source.segment is not None:
+            return source.segment
+        speaker = source.speaker
+    from hearfelt import audio
+
+    path = Path(source.file if isinstance(source, Example) else source)
+    with contextlib.suppress(AudioError):
+        return Segment(0.0, audio.probe(path).duration_s or 0.0, speaker)
+    return Segment(0.0, 0.0, speaker)  # a file that could not be read: whoever measured it has said so
 
 
 def _rows(

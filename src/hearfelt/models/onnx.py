@@ -182,20 +182,20 @@ class VoiceModel:
         return Evidence(source, segment, felt, reliability)
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """What ``model.json`` says.
+def read_card(folder: Path, needed: Sequence[str] = _NEEDED) -> dict[str, Any]:
+    """What ``model.json`` says; it must have the keys ``needed``.
 
     Raises:
         ModelError: no such file, or it lacks what a card must say.
     """
     path = folder / "model.json"
     if not path.is_file():
-        raise ModelError(f"there is no model in {folder}: a weights folder holds model.json and model.onnx")
+        raise ModelError(f"there is no model in {folder}: a weights folder holds model.json and the weights")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read ({error}): restore the weights folder") from None
-    missing = [key for key in _NEEDED if not isinstance(card, dict) or key not in card]
+    missing = [key for key in needed if not isinstance(card, dict) or key not in card]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}: restore the weights folder")
     return dict(card)
