@@ -152,6 +152,15 @@ class EmotionNetwork(nn.Module):
             self.fusion.measure(functionals)
 
 
+def learnt_state(network: nn.Module) -> dict[str, Tensor]:
+    """The state of a network without its frozen parameters, such as those of a speech encoder.
+
+    A network built alike takes it by ``load_state_dict(state, strict=False)``.
+    """
+    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    return {name: value for name, value in network.state_dict().items() if name not in frozen}
+
+
 class Flat(nn.Module):
     """A network in evaluation mode whose answers are a tuple by ``output_names``: what an exporter takes."""
 

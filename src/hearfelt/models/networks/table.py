@@ -10,6 +10,7 @@ from hearfelt.models.networks.base import Trunk
 from hearfelt.models.networks.cnn import Cnn, CnnOptions
 from hearfelt.models.networks.cnn_stats import CnnGruStats, CnnGruStatsOptions, CnnStats, CnnStatsOptions
 from hearfelt.models.networks.conformer import Conformer, ConformerOptions
+from hearfelt.models.networks.encoders import Encoder, EncoderOptions
 from hearfelt.models.networks.fused import Fused, FusedOptions
 from hearfelt.models.networks.recurrent import Recurrent, RecurrentOptions
 from hearfelt.models.networks.transformer import Transformer, TransformerOptions
@@ -22,6 +23,7 @@ NETWORKS: dict[str, tuple[type[Any], type[Trunk]]] = {
     "cnn-stats": (CnnStatsOptions, CnnStats),
     "cnn-gru-stats": (CnnGruStatsOptions, CnnGruStats),
     "fused": (FusedOptions, Fused),
+    "encoder": (EncoderOptions, Encoder),
 }
 """Name to the dataclass of its options and the class made with ``(n_dims, options)``."""
 
