@@ -1,30 +1,31 @@
 """Speech encoders with weights from elsewhere: wav2vec 2.0, HuBERT, WavLM, data2vec-audio, Whisper's encoder.
 
-They come through transformers, by name or from a folder. All hear 16 kHz sound and give a step every 20 ms.
-The batch has no effect on a clip, which as published not all of them hold:
+`hearfelt.features.encoders` loads them, by name or from a folder. All hear 16 kHz sound and give a step every
+20 ms. What shares a batch has no effect on a clip, which as published not all of them hold:
 
 * wav2vec 2.0, HuBERT and WavLM base normalise each channel over time (group norm); here over the clip without
   its padding.
 * data2vec-audio convolves five times for its positions; here padding is silenced before each.
 * Whisper hears windows of 30 s without a mask, silence after the clip included: that is how it was trained.
   A longer clip is heard window by window.
+
+All but Whisper's can be exported to ONNX with a free batch and length.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from hearfelt.errors import MissingExtraError, ModelError, OptionError, unknown_name
+from hearfelt.errors import MissingExtraError, OptionError, unknown_name
+from hearfelt.features import encoders as pretrained
 from hearfelt.models.networks.base import Trunk
 from hearfelt.models.networks.layers import POOLINGS, Pool, step_mask
 
-SAMPLE_RATE_HZ = 16000
-KINDS = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "whisper")
 TUNING = ("frozen", "top", "all", "lora")
 LAYERS = ("weighted", "last")
 
@@ -38,7 +39,7 @@ class EncoderOptions:
     """How a speech encoder is used.
 
     Args:
-        source: folder with a transformers model, or its name on the Hugging Face Hub.
+        source: folder or name, as `hearfelt.features.encoders.load_encoder` takes it.
         tuning: what of the encoder learns. ``frozen``: nothing; ``top``: the last ``top_layers`` layers;
             ``all``: everything but the convolutions at its front; ``lora``: low-rank adapters (Hu et al.,
             arXiv:2106.09685) on queries and values, in WavLM on the feed-forward layers.
@@ -78,39 +79,6 @@ class EncoderOptions:
             )
 
 
-def load(source: str) -> tuple[Any, bool]:
-    """The encoder in a folder or of a name, and whether it wants each clip at mean 0 and deviation 1.
-
-    Raises:
-        MissingExtraError: no transformers.
-        ModelError: no model there, or one of another kind than `KINDS`.
-    """
-    try:
-        import transformers
-    except ImportError:
-        raise MissingExtraError("a speech encoder", "transformers", "train") from None
-    try:
-        config = transformers.AutoConfig.from_pretrained(source)
-        if config.model_type not in KINDS:
-            raise ModelError(
-                f"{source} is a model of kind {config.model_type!r}: a speech encoder is one of "
-                f"{', '.join(KINDS)}"
-            )
-        model: Any = transformers.AutoModel.from_pretrained(source, config=config)
-    except (OSError, ValueError) as error:
-        first = (str(error).splitlines() or ["nothing there"])[0]
-        raise ModelError(
-            f"no speech encoder can be loaded from {source!r} ({first}): give a folder that holds "
-            "config.json and weights, or a name that can be fetched"
-        ) from None
-    try:
-        prepares: Any = transformers.AutoFeatureExtractor
-        normalise = bool(getattr(prepares.from_pretrained(source), "do_normalize", True))
-    except (OSError, ValueError):
-        normalise = True
-    return (model.get_encoder() if config.model_type == "whisper" else model), normalise
-
-
 class Encoder(Trunk):
     """A speech encoder as a trunk on the waveform ``(batch, samples)`` at 16 kHz."""
 
@@ -121,20 +89,20 @@ class Encoder(Trunk):
         """``n_dims`` is not read: a waveform has one value a sample.
 
         Raises:
-            MissingExtraError, ModelError: see `load`.
+            MissingExtraError, ModelError: as of `hearfelt.features.encoders.load_encoder`.
             OptionError: more ``top_layers`` than the encoder has.
         """
         super().__init__()
         self.options = options
-        model, self.normalise = load(options.source)
-        self.sound = _Whisper(model) if _kind(model) == "whisper" else _Wave(model)
-        count = len(self.sound.layers)
+        loaded = pretrained.load_encoder(options.source)
+        self.normalise, count = loaded.normalise, loaded.n_layers
+        self.sound = _Whisper(loaded) if loaded.model_type == "whisper" else _Wave(loaded)
         if options.tuning == "top" and options.top_layers > count:
             raise OptionError(f"top_layers={options.top_layers}: the encoder has {count} layers")
-        _tune(self.sound, options)
+        _tune(self.sound, options, loaded.model_type)
         self.layer_weights = nn.Parameter(torch.zeros(count + 1)) if options.layers == "weighted" else None
         self.drop = nn.Dropout(options.dropout)
-        self.project = nn.Linear(int(self.sound.model.config.hidden_size), options.width)
+        self.project = nn.Linear(loaded.width, options.width)
         self.pooling = Pool(options.pooling, options.width)
         self.width, self.size = options.width, self.pooling.size
 
@@ -146,7 +114,7 @@ class Encoder(Trunk):
 
     def steps(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         x = x.masked_fill(~step_mask(lengths, x.shape[1]), 0.0)
-        if self.normalise and not isinstance(self.sound, _Whisper):
+        if self.normalise:
             x = standardise(x, lengths)
         # A frozen encoder keeps no graph, unless somebody asks what the sound itself did.
         learns = self.options.tuning != "frozen" or x.requires_grad
@@ -179,16 +147,16 @@ def standardise(x: Tensor, lengths: Tensor) -> Tensor:
 class _Wave(nn.Module):
     """An encoder that hears the waveform through convolutions; padding is masked where it would be heard."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, loaded: pretrained.Encoder) -> None:
         super().__init__()
-        self.model = model
+        self.model = cast(Any, loaded.network)
+        self.loaded = loaded
         config = self.model.config
         config.apply_spec_augment, config.layerdrop = False, 0.0
-        self.taps = list(zip(config.conv_kernel, config.conv_stride, strict=True))
         first = self.model.feature_extractor.conv_layers[0]
         if isinstance(getattr(first, "layer_norm", None), nn.GroupNorm):
             first.layer_norm = _ClipNorm(first.layer_norm)
-        self._valid: Tensor | None = None
+        self._steps: Tensor | None = None
         for module in self.model.encoder.pos_conv_embed.modules():
             if isinstance(module, nn.Conv1d):
                 module.register_forward_pre_hook(self._silence)
@@ -199,35 +167,23 @@ class _Wave(nn.Module):
         return self.model.encoder.layers
 
     def _silence(self, module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        return (inputs[0] if self._valid is None else inputs[0] * self._valid[:, None],)
-
-    def shortest(self) -> int:
-        """Samples that the convolutions need for one step."""
-        samples = 1
-        for kernel, stride in reversed(self.taps):
-            samples = (samples - 1) * stride + kernel
-        return samples
+        if self._steps is None:
+            return inputs
+        return (inputs[0] * step_mask(self._steps, inputs[0].shape[2])[:, None],)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Outputs of all layers, the input of the first one before them, and the steps of each clip.
 
         A clip shorter than one step (25 ms) is heard with silence after it.
         """
-        least = self.shortest()
+        least = self.loaded.min_samples
         x = nn.functional.pad(x, (0, max(0, least - x.shape[1])))
         lengths = lengths.clamp(min=least)
+        self._steps = steps = self.loaded.steps(lengths)
+        config, first = self.model.config, self.model.feature_extractor.conv_layers[0]
+        if isinstance(getattr(first, "layer_norm", None), _ClipNorm):
+            first.layer_norm.lengths = (lengths - config.conv_kernel[0]) // config.conv_stride[0] + 1
         mask = step_mask(lengths, x.shape[1])
-        steps, after_first = lengths, lengths
-        for number, (kernel, stride) in enumerate(self.taps):
-            steps = (steps - kernel) // stride + 1
-            after_first = steps if number == 0 else after_first
-        norm = self.model.feature_extractor.conv_layers[0]
-        if isinstance(getattr(norm, "layer_norm", None), _ClipNorm):
-            norm.layer_norm.lengths = after_first
-        total = x.shape[1]
-        for kernel, stride in self.taps:
-            total = (total - kernel) // stride + 1
-        self._valid = step_mask(steps, total)
         with warnings.catch_warnings():
             # WavLM mixes a boolean and a float mask, of which torch warns.
             warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask")
@@ -259,19 +215,22 @@ class _ClipNorm(nn.Module):
 class _Whisper(nn.Module):
     """Whisper's encoder with its own log-mel in front."""
 
-    window: Tensor
+    waves: Tensor
     filters: Tensor
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, loaded: pretrained.Encoder) -> None:
         super().__init__()
         from transformers.audio_utils import mel_filter_bank
 
-        self.model = model
-        config = self.model.config
-        self.samples = 2 * 160 * int(config.max_source_positions)
-        filters = mel_filter_bank(201, config.num_mel_bins, 0.0, 8000.0, SAMPLE_RATE_HZ, "slaney", "slaney")
+        self.model = cast(Any, loaded.network)
+        self.loaded = loaded
+        self.samples = int(loaded.max_samples or 0)
+        bins, rate = int(self.model.config.num_mel_bins), pretrained.SAMPLE_RATE_HZ
+        filters = mel_filter_bank(201, bins, 0.0, rate / 2, rate, "slaney", "slaney")
         self.register_buffer("filters", torch.from_numpy(filters).float(), persistent=False)
-        self.register_buffer("window", torch.hann_window(400), persistent=False)
+        turns = torch.outer(torch.arange(201), torch.arange(400)).double() * (2 * torch.pi / 400)
+        waves = torch.cat((turns.cos(), turns.sin())) * torch.hann_window(400).double()
+        self.register_buffer("waves", waves.float()[:, None], persistent=False)
 
     @property
     def layers(self) -> Any:
@@ -281,22 +240,23 @@ class _Whisper(nn.Module):
     def logmel(self, x: Tensor) -> Tensor:
         """Windows ``(n, samples)`` to ``(n, n_mels, frames)``, as transformers' WhisperFeatureExtractor."""
         with torch.autocast(x.device.type, enabled=False):
-            spectrum = torch.stft(x.float(), 400, 160, window=self.window, return_complex=True)
-            power = spectrum[..., :-1].abs() ** 2
+            padded = nn.functional.pad(x.float()[:, None], (200, 200), mode="reflect")
+            # The Fourier transform as a convolution with cosines and sines: ONNX has no complex numbers.
+            parts = nn.functional.conv1d(padded, self.waves, stride=160)[..., :-1] ** 2
+            power = parts[:, :201] + parts[:, 201:]
             levels = (self.filters.T @ power).clamp(min=1e-10).log10()
             levels = torch.maximum(levels, levels.amax(dim=(1, 2), keepdim=True) - 8.0)
             return (levels + 4.0) / 4.0
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Outputs of all layers, the input of the first one before them, and the steps of each clip."""
-        count = -(-x.shape[1] // self.samples)
+        count, longest = -(-x.shape[1] // self.samples), -(-x.shape[1] // 320)
         x = nn.functional.pad(x, (0, count * self.samples - x.shape[1]))
         found = self.model(self.logmel(x.reshape(-1, self.samples)), output_hidden_states=True)
-        longest = -(-int(lengths.max()) // 320)
         outputs = tuple(
             hidden.reshape(len(lengths), -1, hidden.shape[2])[:, :longest] for hidden in _outputs(found)
         )
-        return outputs, (lengths + 319) // 320
+        return outputs, self.loaded.steps(lengths)
 
 
 def _outputs(found: Any) -> tuple[Tensor, ...]:
@@ -304,11 +264,7 @@ def _outputs(found: Any) -> tuple[Tensor, ...]:
     return (*found.hidden_states[:-1], found.last_hidden_state)
 
 
-def _kind(model: Any) -> str:
-    return str(model.config.model_type)
-
-
-def _tune(sound: _Wave | _Whisper, options: EncoderOptions) -> None:
+def _tune(sound: _Wave | _Whisper, options: EncoderOptions, kind: str) -> None:
     """Let those parameters learn that ``options.tuning`` names, and no others."""
     sound.requires_grad_(False)
     if options.tuning == "top":
@@ -319,15 +275,15 @@ def _tune(sound: _Wave | _Whisper, options: EncoderOptions) -> None:
         for part in parts or [sound.model.encoder, sound.model.feature_projection]:
             part.requires_grad_(True)
     elif options.tuning == "lora":
-        _adapt(sound.model, options)
+        _adapt(sound.model, options, kind)
 
 
-def _adapt(model: Any, options: EncoderOptions) -> None:
+def _adapt(model: Any, options: EncoderOptions, kind: str) -> None:
     try:
         import peft
     except ImportError:
         raise MissingExtraError("tuning a speech encoder by LoRA", "peft", "train") from None
-    targets = _LORA_TARGETS_WAVLM if _kind(model) == "wavlm" else _LORA_TARGETS
+    targets = _LORA_TARGETS_WAVLM if kind == "wavlm" else _LORA_TARGETS
     adapters = peft.LoraConfig(
         r=options.lora_rank, lora_alpha=options.lora_alpha, target_modules=list(targets)
     )

@@ -108,31 +108,35 @@ def integrated_gradients(
 ) -> Saliency:
     """Integrated gradients (Sundararajan et al., arXiv:1703.01365, eq. 1), summed over the bins of a frame.
 
-    The baseline of frames is the clip's own mean in each bin: a sound that does not change. That of a
-    waveform is silence. The weights sum to the answer for the clip less the answer for the baseline.
+    The baseline is the clip's own mean in each bin: a sound that does not change. The weights sum to the
+    answer for the clip less the answer for the baseline.
 
     Args:
-        x: one clip, ``(frames, n_dims)``, or ``(samples,)`` for a network on the waveform.
-        hop_s: seconds between frames (or samples).
+        x: one clip, ``(frames, n_dims)``.
+        hop_s: seconds between frames.
         task, label: whose logit (or rating) is explained; not CTC.
         points: of the integral, by the midpoint rule.
         functionals: of the clip, for a network that fuses them; they stay as they are.
 
     Returns:
-        One weight a frame (or sample).
+        One weight a frame.
 
     Raises:
-        OptionError: the network has no such task, or the task no such label.
+        OptionError: the network has no such task, the task no such label, or the network hears the waveform:
+            an encoder that normalises its input hears a clip and the same clip near silence alike, so the
+            way from silence to the clip tells nothing.
     """
     import torch
 
+    if network.trunk.input == "waveform":
+        raise OptionError("integrated gradients need a network on frames: use occlude_frames or occlude")
     place = _place(network, task, label)
-    sound = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+    sound = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(_device(network))
     baseline = _baseline(sound)
     total = torch.zeros_like(sound)
     was_training = network.training
     network.eval()
-    steps = (torch.arange(points) + 0.5) / points
+    steps = (torch.arange(points, device=sound.device) + 0.5) / points
     for part in torch.split(steps, _BATCH):
         shape = (-1, *(1,) * sound.ndim)
         mixed = (baseline + part.reshape(shape) * (sound - baseline)).requires_grad_()
@@ -140,9 +144,8 @@ def integrated_gradients(
         (gradient,) = torch.autograd.grad(answers.sum(), mixed)
         total += gradient.sum(dim=0) / points
     network.train(was_training)
-    weights = ((sound - baseline) * total).detach()
-    weights = weights.sum(dim=1) if weights.ndim == 2 else weights
-    return _frames(weights.numpy(), np.arange(len(sound)), np.arange(len(sound)) + 1, hop_s)
+    weights = ((sound - baseline) * total).sum(dim=1)
+    return _frames(weights.cpu().numpy(), np.arange(len(sound)), np.arange(len(sound)) + 1, hop_s)
 
 
 def occlude_frames(
@@ -155,14 +158,15 @@ def occlude_frames(
     window_s: float = 0.2,
     functionals: FloatArray | None = None,
 ) -> Saliency:
-    """What the answer loses when a window of frames (or samples) is as in the baseline.
+    """What the answer loses when a window of frames is as in the baseline.
 
-    Windows overlap by half. Arguments, baseline and errors as in `integrated_gradients`.
+    Windows overlap by half. Arguments, baseline and errors as in `integrated_gradients`; a network on the
+    waveform is taken too: ``x`` ``(samples,)``, ``hop_s`` seconds between samples, silence for the baseline.
     """
     import torch
 
     place = _place(network, task, label)
-    sound = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+    sound = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)).to(_device(network))
     baseline = _baseline(sound)
     size = max(1, round(window_s / hop_s))
     starts, ends = _windows(len(sound), size, max(1, size // 2))
@@ -175,7 +179,7 @@ def occlude_frames(
     with torch.no_grad():
         found = [_answer(network, part, functionals, task, place) for part in parts]
     network.train(was_training)
-    answers = torch.cat(found).numpy()
+    answers = torch.cat(found).cpu().numpy()
     return _frames(answers[0] - answers[1:], starts, ends, hop_s)
 
 
@@ -186,6 +190,10 @@ def _place(network: EmotionNetwork, name: str, label: str) -> int:
     if label not in tasks[name].labels:
         raise unknown_name(f"label of the task {name!r}", label, tasks[name].labels)
     return tasks[name].labels.index(label)
+
+
+def _device(network: EmotionNetwork) -> Any:
+    return next(network.parameters()).device
 
 
 def _baseline(sound: Tensor) -> Tensor:
@@ -201,8 +209,9 @@ def _answer(
 
     extra = []
     if functionals is not None:
-        extra = [torch.from_numpy(np.asarray(functionals, dtype=np.float32)).expand(len(clips), -1)]
-    lengths = torch.full((len(clips),), clips.shape[1])
+        measured = torch.from_numpy(np.asarray(functionals, dtype=np.float32)).to(clips.device)
+        extra = [measured.expand(len(clips), -1)]
+    lengths = torch.full((len(clips),), clips.shape[1], device=clips.device)
     answer: Tensor = network(clips, lengths, *extra)[task][:, place]
     return answer
 
