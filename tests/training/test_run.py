@@ -20,7 +20,7 @@ from hearfelt.evaluation import protocols  # noqa: E402
 from hearfelt.features.logmel import LogMel  # noqa: E402
 from hearfelt.models.onnx import VoiceModel  # noqa: E402
 from hearfelt.training import __main__ as command  # noqa: E402
-from hearfelt.training import engine, export, inputs, loop, measure, recipe, run  # noqa: E402
+from hearfelt.training import devices, engine, export, inputs, loop, measure, recipe, run  # noqa: E402
 from hearfelt.training.inputs import Clips  # noqa: E402
 from hearfelt.training.recipe import Recipe  # noqa: E402
 
@@ -110,6 +110,7 @@ def test_a_killed_run_goes_on_at_the_same_loss(
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+@pytest.mark.skipif(not devices.native_bf16(), reason="this processor has no bfloat16 instructions")
 def test_bfloat16_and_float32_learn_alike(clips: Clips, tiny: Recipe, tmp_path: Path) -> None:
     exact = dataclasses.replace(tiny, loop=dataclasses.replace(tiny.loop, bf16=False))
     for name, chosen in (("bf16", tiny), ("fp32", exact)):

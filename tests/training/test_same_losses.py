@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from hearfelt.training import inputs, loop, recipe
+from hearfelt.training import devices, inputs, loop, recipe
 
 RECORDED = {
     True: [1.1399535099665323, 1.0713071902592977, 0.9649880806605021],
@@ -23,6 +23,8 @@ RECORDED = {
 def test_losses_are_those_recorded(
     bf16: bool, tolerance: float, made_recipe: Path, made_data: Path, tmp_path: Path
 ) -> None:
+    if bf16 and not devices.native_bf16():
+        pytest.skip("this processor has no bfloat16 instructions: a recipe that asks for them gets float32")
     tiny = recipe.load(made_recipe)
     tiny = dataclasses.replace(tiny, loop=dataclasses.replace(tiny.loop, bf16=bf16))
     clips = inputs.load(tiny, made_data, tmp_path / "cache", print)

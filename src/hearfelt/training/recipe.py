@@ -106,7 +106,7 @@ class LoopOptions:
     Args:
         epochs: all of them are run, unless ``patience`` stops early.
         average: decay a step of the running average of the weights (Polyak averaging), which is what is kept.
-        bf16: compute in bfloat16 where that is safe.
+        bf16: compute in bfloat16 where that is safe and the processor can; elsewhere in float32.
         max_s: training clips are cut to this length.
         dimension_weight: of the CCC loss beside the cross-entropy; read where the network has ``dimensions``.
         absent: share of the loss in which a clip also says that labels its corpus lacks are wrong.
