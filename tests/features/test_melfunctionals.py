@@ -47,6 +47,14 @@ def test_a_louder_sound_moves_the_level_and_nothing_relative(speech: Callable[..
     assert abs(change["bursts"]) < 0.02
 
 
+@settings(max_examples=20, deadline=None)
+@given(bins=st.integers(20, 90), nats=st.floats(-8, 8), seed=st.integers(0, 1000))
+def test_gain_moves_the_functionals_in_one_known_direction(bins: int, nats: float, seed: int) -> None:
+    logmel = np.random.default_rng(seed).normal(-9, 4, (60, bins)).astype(np.float32)
+    moved = melfunctionals.functionals(logmel + np.float32(nats)) - melfunctionals.functionals(logmel)
+    np.testing.assert_allclose(moved, nats * melfunctionals.gain_direction(bins), atol=2e-3)
+
+
 def test_modulation_finds_the_rate_of_syllables() -> None:
     time = np.arange(400) * 0.01
     logmel = (-8 + 3 * np.sin(2 * np.pi * 5 * time)[:, None] + np.zeros((1, 80))).astype(np.float32)

@@ -58,6 +58,22 @@ def test_the_linear_model_is_that_of_scikit_learn(several: Recipe, made_data: Pa
     np.testing.assert_allclose(ours, other.predict_proba(x), atol=0.01)
 
 
+def test_the_linear_model_hears_how_loud_a_clip_is_within_bounds(
+    several: Recipe, made_data: Path, tmp_path: Path
+) -> None:
+    """Near the training data's level the level counts; far from it, softer still changes next to nothing."""
+    clips = inputs.load(several, made_data, tmp_path / "cache", QUIET)
+    model = linear.fit(several, clips, list(range(48)))
+    rows = torch.from_numpy(clips.functionals[:8])
+    gain = torch.from_numpy(melfunctionals.gain_direction(20))
+    decibels = torch.tensor([0.0, -3.0, -25.0, -30.0, -60.0]) * 0.2302585
+    at = torch.stack([model.at_level(rows + by * gain) @ model.gauge for by in decibels])
+    moved = (at[0] - at).mean(dim=1) / 0.2302585
+    assert 1.0 < float(moved[1]) < 3.0, "3 dB softer is heard"
+    assert float(moved[4]) < 20, "60 dB softer is heard as less than 20"
+    assert float(moved[3] - moved[2]) < 1.0, "from 25 to 30 dB softer is hardly heard"
+
+
 def test_folds_of_an_ensemble(several: Recipe, made_data: Path, tmp_path: Path) -> None:
     """The weight of a fold comes from the other one; the exported file answers like torch."""
     out = tmp_path / "tiny"

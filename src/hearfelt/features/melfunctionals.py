@@ -8,6 +8,7 @@ tracked.
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ _STATISTICS = (
     *("mean", "sd", "p5", "p50", "p95", "iqr", "skewness", "slope", "loud_mean", "loud_sd"),
     *("delta_sd", "delta_abs", "delta_p5", "delta_p95", "delta_iqr", "delta2_sd", "delta2_abs"),
 )
+_FOLLOW_GAIN = ("mean", "p5", "p50", "p95", "loud_mean")
 _MODULATED = (*range(13), *range(_LEVEL, _LEVEL + 4))
 _MODULATIONS_HZ = ((0.5, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0))
 _MODULATION_S = 10.24
@@ -80,6 +82,17 @@ def names() -> tuple[str, ...]:
         f"{contours[c]}_modulation_{low:g}_{high:g}_hz" for low, high in _MODULATIONS_HZ for c in _MODULATED
     )
     return (*(f"{c}_{s}" for s in _STATISTICS for c in contours), *modulations, *_WHOLE)
+
+
+LEVEL = "level_loud_mean"
+"""The value that tells how loud the loud frames are, in nats of power."""
+
+
+def gain_direction(n_mels: int) -> FloatArray:
+    """How much each value of `functionals` grows where every log-mel grows by one: float32 ``(n_dims,)``."""
+    grown = {f"band{i}": 1.0 for i in range(_N_BANDS)} | {"level": 1.0, "mfcc0": math.sqrt(n_mels)}
+    places = {f"{contour}_{s}": by for contour, by in grown.items() for s in _FOLLOW_GAIN}
+    return np.array([places.get(name, 0.0) for name in names()], dtype=np.float32)
 
 
 def functionals(logmel: FloatArray, hop_s: float = 0.01) -> FloatArray:

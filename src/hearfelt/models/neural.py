@@ -231,24 +231,41 @@ class VoiceNetwork(nn.Module):
 class Linear(nn.Module):
     """Logits that are linear in standardised functionals, values beyond five deviations cut.
 
-    The buffers ``mean``, ``scale`` (n_dims,), ``weight`` (n_dims, n_labels) and ``bias`` are set by who fits.
+    A recording made 20 dB softer is the same speech: what its level adds to the functionals fades beyond
+    ``level_db`` from the training data's, as in the `FrontEnd` of the networks.
+
+    The buffers are set by who fits: ``gauge`` (n_dims,) reads the level of a clip from its functionals,
+    ``level`` is that of the training data, ``gain`` (n_dims,) what a level one higher adds to each value,
+    ``mean``, ``scale`` (n_dims,), ``weight`` (n_dims, n_labels) and ``bias``.
     """
 
+    gauge: Tensor
+    level: Tensor
+    gain: Tensor
     mean: Tensor
     scale: Tensor
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, n_dims: int, n_labels: int) -> None:
+    def __init__(self, n_dims: int, n_labels: int, level_db: float = 10.0) -> None:
         super().__init__()
+        self.bound = level_db * _NAT_PER_DB
+        self.register_buffer("gauge", torch.zeros(n_dims))
+        self.register_buffer("level", torch.zeros(()))
+        self.register_buffer("gain", torch.zeros(n_dims))
         self.register_buffer("mean", torch.zeros(n_dims))
         self.register_buffer("scale", torch.ones(n_dims))
         self.register_buffer("weight", torch.zeros(n_dims, n_labels))
         self.register_buffer("bias", torch.zeros(n_labels))
 
+    def at_level(self, functionals: Tensor) -> Tensor:
+        """``(batch, n_dims)`` as they would be nearer to the level of the training data."""
+        away = (functionals @ self.gauge - self.level)[:, None]
+        return functionals - (away - self.bound * torch.tanh(away / self.bound)) * self.gain
+
     def standardise(self, functionals: Tensor) -> Tensor:
         """``(batch, n_dims)`` in deviations from the mean."""
-        return ((functionals - self.mean) / self.scale).clamp(-5.0, 5.0)
+        return ((self.at_level(functionals) - self.mean) / self.scale).clamp(-5.0, 5.0)
 
     def forward(self, functionals: Tensor) -> Tensor:
         """Logits ``(batch, n_labels)``."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hearfelt.features import melfunctionals
 from hearfelt.models.neural import Linear
 from hearfelt.training.inputs import Clips
 from hearfelt.training.recipe import Recipe
@@ -20,9 +21,13 @@ def fit(recipe: Recipe, clips: Clips, indices: list[int]) -> Linear:
     out of the softmax but for the share ``loop.absent``.
     """
     values = torch.from_numpy(clips.functionals[indices])
-    model = Linear(values.shape[1], len(clips.labels))
-    model.mean.copy_(values.mean(dim=0))
-    model.scale.copy_(values.std(dim=0, correction=0) + 1e-6)
+    model = Linear(values.shape[1], len(clips.labels), recipe.network.level_db)
+    model.gauge[melfunctionals.names().index(melfunctionals.LEVEL)] = 1
+    model.level.copy_((values @ model.gauge).mean())
+    model.gain.copy_(torch.from_numpy(melfunctionals.gain_direction(recipe.features.n_mels)))
+    levelled = model.at_level(values)
+    model.mean.copy_(levelled.mean(dim=0))
+    model.scale.copy_(levelled.std(dim=0, correction=0) + 1e-6)
     x = model.standardise(values)
     targets = torch.from_numpy(clips.targets[indices])
     allowed = torch.from_numpy(np.stack([clips.allowed[clips.examples[i].corpus] for i in indices]))

@@ -57,7 +57,10 @@ def train(
     network = build(recipe)
     if start is not None:
         _begin(network, recipe.data.labels, start)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if all(channels % 8 == 0 for channels in (network.options.stem, *network.options.channels)):
+        # 1.4 times as fast. With other counts, oneDNN's backward kernels for AVX2 write past their arrays
+        # (torch 2.13: "corrupted size vs. prev_size" with 4 channels).
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learnt, judged = list(indices), list[int]()
     if recipe.loop.patience:
         learnt, judged = inner.split(clips.examples, indices, recipe.loop.validation, recipe.seed)

@@ -370,7 +370,8 @@ def load_ensemble(recipe: Recipe, folder: Path, weight: float) -> VoiceEnsemble:
     model = None
     if recipe.functionals.use:
         state = torch.load(folder / "linear.pt", weights_only=True)
-        model = Linear(*state["weight"].shape)
+        n_dims, n_labels = state["weight"].shape
+        model = Linear(n_dims, n_labels, recipe.network.level_db)
         model.load_state_dict(state)
     return VoiceEnsemble(members, model, weight).eval()
 
