@@ -68,6 +68,7 @@ def test_values_get_the_types_of_the_options() -> None:
         ({"members": 0}, "members=0: at least 1 network"),
         ({"functionals": {"l2": 0.0}}, "l2=0.0, weights=.*a penalty above 0"),
         ({"loop": {"absent": 2.0}}, "absent=2.0: a share lies in 0 to 1"),
+        ({"functionals": {"absent": -1.0}}, "absent=-1.0: a share lies in 0 to 1"),
         ({"loop": {"epochs": 0}}, "epochs=0, batch=32: at least 1 epoch"),
         (
             {"protocol": {"kind": "random"}},

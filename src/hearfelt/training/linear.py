@@ -18,7 +18,7 @@ def fit(recipe: Recipe, clips: Clips, indices: list[int]) -> Linear:
 
     A clip weighs so that every corpus counts as `DataOptions.per_epoch` says (as many as it has where that
     names none) and every label of a corpus alike. As in the networks' loss, labels a corpus lacks are left
-    out of the softmax but for the share ``loop.absent``.
+    out of the softmax but for the share `FunctionalsOptions.absent`.
     """
     values = torch.from_numpy(clips.functionals[indices])
     model = Linear(values.shape[1], len(clips.labels), recipe.network.level_db)
@@ -31,7 +31,7 @@ def fit(recipe: Recipe, clips: Clips, indices: list[int]) -> Linear:
     x = model.standardise(values)
     targets = torch.from_numpy(clips.targets[indices])
     allowed = torch.from_numpy(np.stack([clips.allowed[clips.examples[i].corpus] for i in indices]))
-    shares = _shares(recipe, clips, indices)
+    shares, absent = _shares(recipe, clips, indices), recipe.functionals.absent
     weight = torch.zeros(x.shape[1], len(clips.labels), requires_grad=True)
     bias = torch.zeros(len(clips.labels), requires_grad=True)
     optimizer = torch.optim.LBFGS(
@@ -42,7 +42,7 @@ def fit(recipe: Recipe, clips: Clips, indices: list[int]) -> Linear:
         optimizer.zero_grad()
         logits = x @ weight + bias
         own = _log_loss(logits.masked_fill(~allowed, -1e9), targets)
-        total = (1 - recipe.loop.absent) * own + recipe.loop.absent * _log_loss(logits, targets)
+        total = (1 - absent) * own + absent * _log_loss(logits, targets)
         value = (shares * total).sum() + recipe.functionals.l2 / 2 * (weight**2).sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value

@@ -72,10 +72,12 @@ class FunctionalsOptions:
         l2: strength of its penalty, half the sum of squared weights beside the mean loss of a clip.
         weights: of its logits beside the networks' mean; the one of least log loss on speakers that were not
             heard is taken, for a fold from the other folds.
+        absent: as `LoopOptions.absent`, of the linear model.
     """
 
     use: bool = False
     l2: float = 0.01
+    absent: float = 0.1
     weights: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ class FunctionalsOptions:
             raise OptionError(
                 f"l2={self.l2}, weights={self.weights}: a penalty above 0 and weights from 0 up"
             )
+        if not 0 <= self.absent <= 1:
+            raise OptionError(f"absent={self.absent}: a share lies in 0 to 1")
 
 
 @dataclass(frozen=True)
