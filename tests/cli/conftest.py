@@ -30,6 +30,7 @@ def hearfelt(tmp_path: Path) -> Run:
                 "COLUMNS": "200",
                 "HF_HUB_OFFLINE": "1",
                 "PYTHONIOENCODING": "utf-8",
+                "XDG_CACHE_HOME": str(tmp_path / "cache-home"),
                 **environment,
             },
         )

@@ -7,24 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.errors import HearfeltError
-from hearfelt.training import systems
-
 from .conftest import Run
 from .corpus import make, write
 
 pytest.importorskip("sklearn")
-
-
-def _known(name: str) -> bool:
-    try:
-        systems.make(name)
-    except HearfeltError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _known("logistic"), reason="the systems by name hold no classical models")
 
 
 def test_emobox_folds_beside_published_rows(hearfelt: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ class Ensemble:
         self.options = options or EnsembleOptions()
         self.name = name
         self.report = report or (lambda _: None)
+        self._cache: Path | None = None
         count = len(self.factories)
         if count < 2:
             raise OptionError(f"an ensemble of {count} members: give two or more")
@@ -125,7 +126,7 @@ class Ensemble:
         self.members_ = {}
         for name, factory in self.factories.items():
             self.report(f"{self.name}: {name} learns from {len(examples)} clips")
-            self.members_[name] = factory().fit(examples)
+            self.members_[name] = self._made(factory).fit(examples)
         self.classes_ = tuple(sorted({label for one in self.members_.values() for label in one.classes_}))
         if held is not None:
             answers, gold = held
@@ -177,15 +178,35 @@ class Ensemble:
             "labels": list(self.classes_),
             "options": dataclasses.asdict(self.options),
             "members": list(self.members_),
+            "folders": _folders(self.members_),
             "weights": list(self.weights_),
             "hearfelt": hearfelt.__version__,
             **self._facts,
         }
         with folder.writing(Path(path), card) as part:
-            for name, member in self.members_.items():
-                member.save(part / name)
+            for place, member in zip(card["folders"], self.members_.values(), strict=True):
+                member.save(part / place)
             if self.stack_ is not None:
                 np.savez(part / "stack.npz", stack=self.stack_)
+
+    @property
+    def cache(self) -> Path | None:
+        """Folder for what the members measure; setting it sets that of every member that has one."""
+        return self._cache
+
+    @cache.setter
+    def cache(self, folder: Path | str | None) -> None:
+        self._cache = None if folder is None else Path(folder)
+        for member in getattr(self, "members_", {}).values():
+            if hasattr(member, "cache"):
+                member.cache = self._cache
+
+    def _made(self, factory: Factory) -> Model:
+        member: Any = factory()
+        if self._cache is not None and hasattr(member, "cache"):
+            member.cache = self._cache
+        made: Model = member
+        return made
 
     @property
     def _second_stage(self) -> bool:
@@ -206,7 +227,7 @@ class Ensemble:
         for number, (train, test) in enumerate(parts, start=1):
             for row, (name, factory) in enumerate(self.factories.items()):
                 self.report(f"{self.name}: inner fold {number} of {len(parts)}, {name}")
-                member = factory().fit([examples[i] for i in train])
+                member = self._made(factory).fit([examples[i] for i in train])
                 heard = member.predict_proba([examples[i] for i in test])
                 answers[row, test] = _aligned(heard, member.classes_, labels)
         return answers, gold
@@ -255,7 +276,9 @@ def make(names: Sequence[str], *, name: str = "ensemble", **options: Any) -> Ens
     for member in names:
         factory(member)()  # an unknown name is refused now, not when it is to learn
     factories = {member: factory(member) for member in names}
-    return Ensemble(factories, EnsembleOptions(**options), name=name, report=runtime.get("report"))
+    found = Ensemble(factories, EnsembleOptions(**options), name=name, report=runtime.get("report"))
+    found.cache = runtime.get("cache")
+    return found
 
 
 def load(path: Path | str, loaders: Mapping[str, Loader] | None = None) -> Ensemble:
@@ -276,7 +299,11 @@ def load(path: Path | str, loaders: Mapping[str, Loader] | None = None) -> Ensem
         **(loaders or {}),
     }
     try:
-        members = {str(name): _member(path / str(name), known) for name in card["members"]}
+        places = card.get("folders", card["members"])
+        members = {
+            str(name): _member(path / str(place), known)
+            for name, place in zip(card["members"], places, strict=True)
+        }
         found = Ensemble(
             dict.fromkeys(members, _unmade), EnsembleOptions(**card["options"]), name=card["name"]
         )
@@ -289,6 +316,15 @@ def load(path: Path | str, loaders: Mapping[str, Loader] | None = None) -> Ensem
     except (KeyError, TypeError, ValueError, OSError, OptionError) as error:
         raise ModelError(f"{path} describes no ensemble that can be read: {error}") from None
     found.classes_, found.members_ = tuple(card["labels"]), members
+    return found
+
+
+def _folders(names: Iterable[str]) -> list[str]:
+    """A folder for each member: its name, or where a path could not hold that, its place and what is left."""
+    found = []
+    for number, name in enumerate(names):
+        plain = "".join(c if c.isalnum() or c in "-_ " else "_" for c in name)
+        found.append(name if plain == name else f"{number}-{plain}"[:60])
     return found
 
 

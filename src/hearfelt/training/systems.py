@@ -1,8 +1,12 @@
 """Every model by name: one table for benchmarks, the command line and Python.
 
 >>> from hearfelt.training import systems
->>> model = systems.make("voice", epochs=3)
+>>> model = systems.make("svm", cache="runs/features")
 >>> model.fit(examples).predict_proba(["a.wav"])  # doctest: +SKIP
+
+A name is a row of `SYSTEMS`, or one of the shapes of `SHAPES`: a classical model on any feature set
+(``mlp@encoder:FOLDER``, ``svm@functionals+mel``), several models as one (``average:svm+forest``,
+``stacking:svm+voice``), or a folder with weights (``weights:FOLDER``).
 """
 
 from __future__ import annotations
@@ -13,9 +17,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hearfelt.errors import unknown_name
+from hearfelt.errors import OptionError, unknown_name
+from hearfelt.models import classical
 from hearfelt.models.base import Input
 from hearfelt.types import Example, FloatArray
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
 
 class System(Protocol):
@@ -36,33 +43,97 @@ def make(name: str, **options: Any) -> System:
     """A model that has learnt nothing yet (a shipped one that has).
 
     Args:
-        name: one of `SYSTEMS`, or ``PREFIX:FOLDER`` of `PREFIXES`.
-        options: of its builder, such as ``seed``.
+        name: a row of `SYSTEMS`, or a name of one of the `SHAPES`.
+        options: ``seed``, ``normalise`` (classical models, and ensembles of them), ``cache``, ``report``,
+            ``workers``, and whatever else its builder takes.
 
     Raises:
-        OptionError: an unknown name; the known ones are listed.
+        OptionError: an unknown name (the known ones are listed), or an option that the model does not take.
     """
     if name in SYSTEMS:
         return SYSTEMS[name](**options)
-    prefix, colon, folder = name.partition(":")
+    kind, at, features = name.partition("@")
+    if at and ":" not in kind:
+        return _classical(kind, features)(**options)
+    prefix, colon, rest = name.partition(":")
     if colon and prefix in PREFIXES:
-        return PREFIXES[prefix](folder, **options)
-    raise unknown_name("model", name, [*SYSTEMS, *(f"{prefix}:FOLDER" for prefix in PREFIXES)])
+        return PREFIXES[prefix](rest, **options)
+    raise unknown_name("model", name, [*SYSTEMS, *SHAPES])
+
+
+def _classical(kind: str, features: str | None = None) -> Callable[..., System]:
+    """Builder of a classical model, on another feature set where one is given."""
+
+    def build(**options: Any) -> System:
+        if kind not in classical.CLASSICAL:
+            raise unknown_name("classical model", kind, classical.CLASSICAL)
+        if features is None:
+            return classical.make(kind, **options)
+        _check_features(features)
+        model = classical.make(kind, features=features, **options)
+        model.name = f"{kind}@{features}"
+        return model
+
+    return build
+
+
+def _check_features(names: str) -> None:
+    """Refuse an unknown feature set before anything is measured."""
+    from hearfelt.features.base import ENCODER, EXTRACTORS
+
+    for part in names.split("+"):
+        if part not in EXTRACTORS and not part.startswith(ENCODER):
+            raise unknown_name("feature set", part, (*EXTRACTORS, f"{ENCODER}FOLDER"))
+
+
+JOINED = ("svm", "svm-mel", "forest")
+"""What ``average`` and ``stacking`` join where no members are named."""
+
+
+def _ensemble(combine: str) -> Callable[..., System]:
+    """Builder of several models as one; members are any systems, with ``+`` between."""
+
+    def build(members: str = "+".join(JOINED), **options: Any) -> System:
+        from hearfelt.models.ensemble import Ensemble, EnsembleOptions
+
+        what = "stacking" if combine == "stacking" else "average"
+        names = members.split("+")
+        if len(names) < 2 or len(set(names)) < len(names) or not all(names):
+            raise OptionError(f"{what}:{members} joins no two models: write {what}:svm+forest, each once")
+
+        def factory(name: str) -> Callable[[], Any]:
+            return lambda: make(name, **options)
+
+        factories = {name: factory(name) for name in names}
+        for one in factories.values():
+            one()  # an unknown name or option is refused now, not when it is to learn
+        chosen = EnsembleOptions(combine=combine, seed=int(options.get("seed") or 0))
+        found = Ensemble(factories, chosen, name=what, report=options.get("report"))
+        found.cache = options.get("cache")
+        return found
+
+    return build
 
 
 class Shipped:
     """A weights folder that is judged as it is: `fit` learns nothing.
 
     Args:
-        folder: a name of shipped weights or a folder with ``model.json``.
+        folder: a name of shipped weights or a folder with ``model.json``: a voice model, or what a classical
+            model or an ensemble has saved.
+        options: fields of `hearfelt.models.onnx.VoiceOptions`; ``seed`` is not read, as nothing is drawn.
+
+    Raises:
+        OptionError: an option that it does not take.
+        ModelError: the folder holds no model, or one of another kind.
     """
 
     def __init__(self, folder: str | Path, **options: Any) -> None:
-        from hearfelt.models.onnx import VoiceModel, VoiceOptions
-
-        named = Path(__file__).resolve().parent.parent / "weights" / str(folder)
-        self.model = VoiceModel.load(named if named.is_dir() else folder, VoiceOptions(**options))
-        self.classes_ = self.model.labels
+        options.pop("seed", None)
+        named = WEIGHTS / str(folder)
+        self.folder = named if named.is_dir() else Path(folder)
+        self.model = _read(self.folder, options)
+        self.classes_: tuple[str, ...] = getattr(self.model, "classes_", None) or self.model.labels
 
     def fit(self, examples: Sequence[Example]) -> Shipped:
         """Nothing is learnt; returns itself."""
@@ -70,6 +141,9 @@ class Shipped:
 
     def predict_proba(self, inputs: Sequence[Input]) -> FloatArray:
         """Probabilities, shape ``(n_inputs, n_labels)``."""
+        if hasattr(self.model, "predict_proba"):
+            answers: FloatArray = self.model.predict_proba(inputs)
+            return answers
         from hearfelt.training import measure
 
         rate = int(self.model.card["sample_rate_hz"])
@@ -80,12 +154,51 @@ class Shipped:
     @property
     def corpora(self) -> tuple[str, ...]:
         """The corpora the weights have learnt from: a test on their speakers means nothing."""
-        return tuple(self.model.card.get("corpora", ()))
+        from hearfelt.models.onnx import read_card
+
+        return tuple(read_card(self.folder, ()).get("corpora", ()))
+
+
+def _read(folder: Path, options: dict[str, Any]) -> Any:
+    """The model in a folder by the kind that its card names."""
+    import dataclasses
+
+    from hearfelt.models.onnx import VoiceModel, VoiceOptions, read_card
+
+    kind = read_card(folder, ("kind",))["kind"]
+    if kind not in ("classical", "classical-multi", "ensemble"):
+        known = [field.name for field in dataclasses.fields(VoiceOptions)]
+        _check_options(f"weights:{folder.name}", options, known)
+        return VoiceModel.load(folder, VoiceOptions(**options))
+    _check_options(f"weights:{folder.name}", options, ())
+    if kind in ("classical", "classical-multi"):
+        return classical.load(folder)
+    from hearfelt.models import ensemble
+
+    return ensemble.load(folder, {"voice": _load_voice})
+
+
+def _load_voice(folder: Path) -> Any:
+    """A network that was a member of an ensemble."""
+    from hearfelt.training.estimator import NeuralClassifier
+
+    return NeuralClassifier.load(folder)
+
+
+def _check_options(name: str, options: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key, value in options.items():
+        if key not in known:
+            raise OptionError(
+                f"{name.removeprefix('weights:')} does not take {key}={value}: leave it out, or judge it by "
+                "itself"
+            )
 
 
 def _voice(**options: Any) -> System:
     from hearfelt.training.estimator import NeuralClassifier
 
+    if "normalise" in options:
+        _check_options("voice", {"normalise": options["normalise"]}, ())
     return NeuralClassifier(**options)
 
 
@@ -94,12 +207,21 @@ def _shipped(name: str) -> Callable[..., System]:
 
 
 SYSTEMS: Mapping[str, Callable[..., System]] = {
+    **{name: _classical(name) for name in classical.CLASSICAL},
+    "average": _ensemble("log-mean"),
+    "stacking": _ensemble("stacking"),
     "voice": _voice,
-    "base": _shipped("base"),
+    **{name: _shipped(name) for name in ("base", "open") if (WEIGHTS / name).is_dir()},
 }
-"""Name to builder."""
+"""Name to builder: `hearfelt.models.classical.CLASSICAL` (``svm`` is linear, ``svm-both`` fuses features),
+models joined, the network of a recipe, and the shipped weights."""
 
 PREFIXES: Mapping[str, Callable[..., System]] = {
+    "average": _ensemble("log-mean"),
+    "stacking": _ensemble("stacking"),
     "weights": Shipped,
 }
-"""What stands before the colon of ``PREFIX:FOLDER`` to builder."""
+"""What stands before the colon of ``PREFIX:REST`` to builder."""
+
+SHAPES = ("MODEL@FEATURES", "average:A+B", "stacking:A+B", "weights:FOLDER")
+"""Names that are made up of others."""
