@@ -12,13 +12,28 @@ from hearfelt.errors import CorpusError
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to; moved to ``path`` when the block ends well, removed when it does not."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A path to write to; moved to ``path`` when the block ends well, removed when it does not.
+
+    What is no regular file, such as ``/dev/null`` or a named pipe, is written to as it is: a move would put a
+    file in its place. Of a link the file that it leads to is replaced.
+    """
+    if is_special(path):
+        yield path
+        return
+    target = path.resolve() if path.is_symlink() else path
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield part
-        part.replace(path)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_special(path: Path) -> bool:
+    """Whether there is a device, a pipe or a socket, or a stream that /dev or /proc lends a name."""
+    if str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/")):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -25,6 +25,8 @@ def atomic(path: Path) -> Iterator[Path]:
             yield part
     except OSError as error:
         kept = "the one from before is whole" if path.is_file() else "nothing is left of it"
+        if files.is_special(path):
+            kept = "it is no regular file"
         raise RunError(
             f"{path} cannot be written ({error.strerror or error}), {kept}: make room, then run the same "
             "command again"
