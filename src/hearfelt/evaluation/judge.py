@@ -77,7 +77,7 @@ def judge(
         "scores": {"all": _scores(answers, answers.predicted, options)},
         "per_label": _per_label(answers),
         "confusion": metrics.confusion(gold, answers.predicted, answers.labels).tolist(),
-        "groups": _groups(answers, options),
+        "groups": groups(answers, options),
         "notes": _notes(answers, present),
     }
     within = answers.predicted_within
@@ -159,7 +159,11 @@ def _per_label(answers: Answers) -> list[dict[str, Any]]:
     return rows
 
 
-def _groups(answers: Answers, options: JudgeOptions) -> dict[str, list[dict[str, Any]]]:
+def groups(answers: Answers, options: JudgeOptions) -> dict[str, list[dict[str, Any]]]:
+    """Column of ``options.groups`` to a row a value: UAR, and the gap to all other clips, tested.
+
+    A column of which all clips have one value is left out.
+    """
     tables = {}
     for column in options.groups:
         values = _column(answers, column)

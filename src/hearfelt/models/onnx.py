@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hearfelt.errors import ModelError, OptionError
+from hearfelt.errors import ModelError, OptionError, unknown_name
 from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.labels import emotion
@@ -24,6 +24,10 @@ _SILENT = 1e-4
 """Sound whose loudest sample is below this (-80 dBFS) is silence."""
 
 
+PRECISIONS: Mapping[str, str] = {"float32": "model.onnx", "int8": "model-int8.onnx"}
+"""Name to the file of a weights folder."""
+
+
 @dataclass(frozen=True)
 class VoiceOptions:
     """How `VoiceModel` runs.
@@ -33,12 +37,21 @@ class VoiceOptions:
         min_speech_s: shorter sounds get no verdict (uniform probabilities, reliability 0).
         window_s: longer sounds are cut into equal parts of at most this length, whose logits are averaged.
         batch: parts that run together.
+        precision: of `PRECISIONS`: ``int8`` runs the quantised file of a folder that has one.
+
+    Raises:
+        OptionError: an unknown precision.
     """
 
     threads: int = 1
     min_speech_s: float = 0.1
     window_s: float = 30.0
     batch: int = 16
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
 
 
 class VoiceModel:
@@ -82,7 +95,7 @@ class VoiceModel:
                 f"{folder} needs functionals of space {card['functionals']!r}, this hearfelt makes "
                 f"{melfunctionals.SPACE!r}: take weights of this version"
             )
-        session = _session(folder / "model.onnx", options.threads)
+        session = _session(folder / PRECISIONS[options.precision], options.threads)
         try:
             return cls(session, card, options)
         except (OptionError, TypeError, KeyError) as error:
@@ -205,7 +218,10 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     if not path.is_file():
-        raise ModelError(f"{path} is missing: restore the weights folder")
+        way = "restore the weights folder"
+        if path.name == PRECISIONS["int8"]:
+            way = "take float32, or make it by hearfelt models publish RUN --int8"
+        raise ModelError(f"{path} is missing: {way}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -2,140 +2,246 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hearfelt.datasets.corpora import emodb, nemo, ravdess, savee
+from hearfelt.datasets.corpora import CORPORA
 
-LICENCES = {
-    "emodb": emodb.LICENCE,
-    "ravdess": ravdess.LICENCE,
-    "nemo": nemo.LICENCE,
-    "savee": savee.LICENCE,
-}
-"""Licence of each corpus that can be learnt from."""
+Facts = Mapping[str, Any]
 
-_TITLES = {
-    "emodb": "EmoDB (German, 10 speakers; Burkhardt et al., Interspeech 2005)",
-    "ravdess": "RAVDESS speech (English, 24 speakers; Livingstone & Russo, PLoS ONE 2018)",
-    "nemo": "nEMO (Polish, 9 speakers; Christop, LREC-COLING 2024)",
-    "savee": "SAVEE (English, 4 speakers; Haq & Jackson, AVSP 2009)",
+NATURAL = ("meld", "m3ed", "msppodcast", "zed")
+"""Known corpora that were not recorded for their emotions; the others are acted or elicited."""
+
+_HEARD = {
+    "held out": "speakers that were not heard",
+    "shared": "SPEAKERS THAT WERE HEARD: they are in training and test",
+    "unknown": "clips that were not heard; whether their speakers were is not known",
 }
 
 
-def page(facts: dict[str, Any], size_bytes: int) -> str:
-    """The card as Markdown."""
-    corpora = "\n".join(
-        f"* {_TITLES[name]}: {licence}" for name, licence in facts["licences_of_corpora"].items()
-    )
+def page(facts: Facts, size_bytes: int) -> str:
+    """The card as Markdown.
+
+    Args:
+        facts: what `hearfelt.training.publish` writes to ``model.json``.
+        size_bytes: of the float32 model.
+    """
+    parts = [
+        f"# {str(facts['kind']).capitalize()} model `{facts['name']}` {facts['version']}",
+        f"Emotion of an utterance from the voice alone: probabilities over {', '.join(facts['labels'])}.\n"
+        f"{size_bytes / 1e6:.1f} MB of ONNX (float32). Made {facts['created']} from commit "
+        f"{facts['commit']}.",
+        *_int8(facts),
+        "## Data and licence",
+        *_data(facts),
+        f"## Scores on {_HEARD[facts['test_speakers']]}",
+        f"Protocol: {facts['protocol']}.",
+        "The figures are those of the folds' models; the published model learnt from all clips by the same "
+        "recipe, so\nno figure of its own is possible here. UAR lets every label be answered, also those a "
+        'corpus lacks; "within"\nonly the labels of the corpus, as work on one corpus does.',
+        _scores(facts["scores"]),
+        "### By group",
+        *_groups(facts),
+        "## Calibration",
+        f"One temperature ({facts['temperature']}) is fitted on all held-out answers. "
+        '"After" is measured with each fold\nscaled by the temperature of the other folds.',
+        _calibration(facts["calibration"]),
+        "## Confusion",
+        "Held-out answers over all corpora, in % of each gold label (rows are gold).",
+        _confusion(facts["confusion"]),
+        "## Arousal, valence, dominance",
+        _dimensions(facts["dimensions"]),
+        "## Limits",
+        "\n".join(f"* {limit}" for limit in _limits(facts)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _int8(facts: Facts) -> list[str]:
+    found = facts.get("int8")
+    if not found:
+        return []
+    return [
+        f"Beside it `{found['file']}`: {found['mb']} MB, 8-bit weights and activations. On {found['clips']} "
+        f"{found['sounds']} it gives the same label in {100 * found['agreement']:.1f} %, and no probability "
+        f"differs by more than {found['largest_difference']:.3f}; the scores below are those of float32."
+    ]
+
+
+def _data(facts: Facts) -> list[str]:
+    lines = []
+    for name, licence in facts["licences_of_corpora"].items():
+        known, own = CORPORA.get(name), facts["data"].get(name, {})
+        what = f"{known.title} ({known.about}; {known.citation})" if known else f"{name} (own recordings)"
+        heard = f", {own['clips']} clips of {own['speakers']} speakers learnt" if "clips" in own else ""
+        lines.append(f"* {what}{heard}: {licence}")
+    said = [*_mapped(facts), *_lacking(facts)]
+    if facts["kind"] == "voice":
+        said.append("No other data and no pretrained network was used.")
     use = "may" if facts["commercial"] else "may not"
-    return f"""# Voice model `{facts["name"]}` {facts["version"]}
+    several = "the strictest of these licences" if len(lines) > 1 else "that of the recordings"
+    said.append(
+        f"The weights carry: {facts['licence']} ({several}). They {use} be used in commercial products."
+    )
+    return ["\n".join(lines), "\n".join(said)]
 
-Emotion of an utterance from the voice alone: probabilities over {", ".join(facts["labels"])}.
-{size_bytes / 1e6:.1f} MB of ONNX (float32). Made {facts["created"]} from commit {facts["commit"]}.
 
-## Data and licence
-{corpora}
+def _mapped(facts: Facts) -> list[str]:
+    data = facts.get("recipe", {}).get("data", {})
+    said = [f"{old} is learnt as {new}" for old, new in data.get("relabel", {}).items()]
+    if data.get("drop"):
+        said.append(f"{', '.join(data['drop'])} is left out")
+    text = "; ".join(said)
+    return [f"{text[0].upper()}{text[1:]}."] if text else []
 
-Calm (RAVDESS) is learnt as neutral, boredom (EmoDB) is left out. A clip teaches only about labels that its
-corpus has: EmoDB has no surprise and nEMO no disgust. The weights carry {facts["licence"]}, the strictest of
-these licences: they {use} be used in commercial products. No other data and no pretrained network was used.
 
-## Scores on speakers that were not heard
-Protocol: {facts["protocol"]}.
+def _lacking(facts: Facts) -> list[str]:
+    """Which labels a corpus cannot teach, where its table was written down."""
+    said = []
+    for name, own in facts["data"].items():
+        missing = [label for label in facts["labels"] if label not in own.get("labels", facts["labels"])]
+        if missing:
+            said.append(f"{name} has no {', '.join(missing)}")
+    return [f"A clip teaches only about labels that its corpus has: {'; '.join(said)}."] if said else []
 
-The figures are those of the folds' models; the shipped model learnt from all clips by the same recipe, so no
-figure of its own is possible here. UAR lets every label be answered, also those a corpus lacks; "within" only
-the labels of the corpus, as work on one corpus does.
 
-{_scores(facts["scores"])}
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
 
-By gender, UAR in %:
 
-{_genders(facts["scores"])}
+def _between(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
-## Calibration
-One temperature ({facts["temperature"]}) is fitted on all held-out answers. "After" is measured with each fold
-scaled by the temperature of the other folds.
 
-{_calibration(facts["calibration"])}
+def _scores(scores: Facts) -> str:
+    rows = []
+    for name, row in scores.items():
+        if "wa" not in row:
+            continue
+        within = f"{100 * row['uar_within']:.1f}" if "uar_within" in row else ""
+        rows.append(
+            (
+                name,
+                row["clips"],
+                row["speakers"],
+                _percent(row["uar"]),
+                _between(*row["uar_ci95"]),
+                within,
+                _percent(row["wa"]),
+                _percent(row["macro_f1"]),
+            )
+        )
+    mean = scores["mean_over_corpora"]
+    rows.append(
+        ("mean over corpora", "", "", _percent(mean["uar"]), "", _percent(mean["uar_within"]), "", "")
+    )
+    return _grid(("corpus", "clips", "speakers", "UAR", "95 % interval", "within", "WA", "macro F1"), rows)
 
-## Confusion
-Held-out answers over all corpora, in % of each gold label (rows are gold).
 
-{_confusion(facts["confusion"])}
+def _groups(facts: Facts) -> list[str]:
+    """UAR of each gender, language and corpus with its gap; of each gender within each corpus."""
+    rows: list[Sequence[object]] = []
+    for column, groups in facts["groups"].items():
+        for row in groups:
+            uar, gap = row["uar"], row["gap"]
+            ends = _between(gap["low"], gap["high"])
+            rows.append(
+                (
+                    column,
+                    row["name"],
+                    row["clips"],
+                    row["speakers"],
+                    _percent(uar["value"]),
+                    _between(uar["low"], uar["high"]),
+                    f"{100 * gap['value']:+.1f}" + ("" if ends == "–" else f" ({ends})"),
+                    "significant" if row["significant"] else "",
+                )
+            )
+    found = []
+    if rows:
+        head = ("by", "group", "clips", "speakers", "UAR", "95 % interval", "gap to the rest", "")
+        found += [
+            "UAR in %, and how far it lies from that of all other clips; a gap is significant where drawing "
+            "speakers\nagain makes it so (5 %, Holm).",
+            _grid(head, rows),
+        ]
+    within = [
+        (name, gender or "not stated", row["speakers"], _percent(row["uar"]), _between(*row["uar_ci95"]))
+        for name, corpus in facts["scores"].items()
+        for gender, row in corpus.get("gender", {}).items()
+    ]
+    if within:
+        found.append(_grid(("corpus", "gender", "speakers", "UAR", "95 % interval"), within))
+    missing = [name for name in ("gender", "language", "corpus") if name not in facts["groups"]]
+    if missing:
+        found.append(
+            f"All clips are of one {' and one '.join(missing)}, or nobody says: no gap is known there."
+        )
+    return found
 
-## Arousal, valence, dominance
-{_dimensions(facts["dimensions"])}
 
-## Limits
-* Acted speech only. Actors show more than people feel, and they show it on purpose; expect lower accuracy on
-  a call.
-* Three languages (German, English, Polish), adults, studio sound. Other languages, children, telephone bands
-  and overlapping speech are not measured.
-* Labels are drawn evenly in training: the model expects every emotion as often as neutral. Where most speech
-  is neutral, its probabilities name emotions too often.
-* Utterances of 1 to 5 seconds were learnt. Under 0.1 s there is no answer; over 30 s parts are averaged.
-* What a person shows is not what a person feels. Do not decide about a person by this model.
-"""
+def _calibration(calibration: Facts) -> str:
+    rows = [
+        (name, *(f"{row[key]:.3f}" for key in ("ece_before", "ece_after", "brier_before", "brier_after")))
+        for name, row in calibration.items()
+    ]
+    return _grid(("clips", "ECE before", "ECE after", "Brier before", "Brier after"), rows)
+
+
+def _confusion(confusion: Facts) -> str:
+    labels = confusion["rows_gold_columns_predicted"]
+    rows = []
+    for label, counts in zip(labels, confusion["counts"], strict=True):
+        total = max(1, sum(counts))
+        rows.append((label, *(f"{100 * count / total:.0f}" for count in counts)))
+    return _grid(("", *labels), rows)
 
 
 def _dimensions(source: str) -> str:
     if source.startswith("trained"):
         return f"These values are {source}. They were not measured on speakers that were not heard."
     return (
-        f"No corpus here has dimensional ratings. These values are {source}:\n"
+        f"They were not learnt from ratings. These values are {source}:\n"
         "they say no more than the class probabilities do, and were not trained or measured."
     )
 
 
-def _scores(scores: dict[str, Any]) -> str:
-    lines = [
-        "| corpus | clips | speakers | UAR | 95 % interval | within | WA | macro F1 |",
-        "|---" * 8 + "|",
-    ]
-    for name, row in scores.items():
-        if "wa" not in row:
-            continue
-        low, high = row["uar_ci95"]
-        within = f"{100 * row['uar_within']:.1f}" if "uar_within" in row else ""
-        lines.append(
-            f"| {name} | {row['clips']} | {row['speakers']} | {100 * row['uar']:.1f} | "
-            f"{100 * low:.1f} to {100 * high:.1f} | {within} | {100 * row['wa']:.1f} | "
-            f"{100 * row['macro_f1']:.1f} |"
+def _limits(facts: Facts) -> list[str]:
+    found, names = [], list(facts["licences_of_corpora"])
+    acted = [name for name in names if name in CORPORA and name not in NATURAL]
+    own = [name for name in names if name not in CORPORA]
+    if len(acted) == len(names):
+        found.append(
+            "Acted speech only. Actors show more than people feel, and they show it on purpose; expect lower "
+            "accuracy on\n  a call."
         )
-    mean = scores["mean_over_corpora"]
-    lines.append(
-        f"| mean over corpora | | | {100 * mean['uar']:.1f} | | {100 * mean['uar_within']:.1f} | | |"
+    elif acted:
+        found.append(f"Acted speech in part ({', '.join(acted)}): actors show more than people feel.")
+    if own:
+        found.append(
+            f"Nobody here knows how the recordings of {', '.join(own)} came about, nor who labelled "
+            "them: who\n  publishes these weights has to say it."
+        )
+    languages = sorted({code for data in facts["data"].values() for code in data.get("languages", ())})
+    found.append(
+        f"Languages learnt: {', '.join(languages) or 'not stated'}. Other languages, children, telephone "
+        "bands and\n  overlapping speech are not measured."
     )
-    return "\n".join(lines)
-
-
-def _genders(scores: dict[str, Any]) -> str:
-    lines = ["| corpus | gender | speakers | UAR | 95 % interval |", "|---|---|---|---|---|"]
-    for name, row in scores.items():
-        for gender, part in row.get("gender", {}).items():
-            low, high = part["uar_ci95"]
-            lines.append(
-                f"| {name} | {gender} | {part['speakers']} | {100 * part['uar']:.1f} | "
-                f"{100 * low:.1f} to {100 * high:.1f} |"
-            )
-    return "\n".join(lines)
-
-
-def _calibration(calibration: dict[str, Any]) -> str:
-    lines = ["| clips | ECE before | ECE after | Brier before | Brier after |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {name} | {row['ece_before']:.3f} | {row['ece_after']:.3f} | {row['brier_before']:.3f} | "
-        f"{row['brier_after']:.3f} |"
-        for name, row in calibration.items()
+    data = facts.get("recipe", {}).get("data", {})
+    if data.get("per_epoch") or facts.get("recipe", {}).get("sampling") == "even":
+        found.append(
+            "Labels are drawn evenly in training: the model expects every emotion as often as neutral. Where "
+            "most speech\n  is neutral, its probabilities name emotions too often."
+        )
+    shortest, longest = facts["utterances_s"]
+    found += [
+        f"Nine of ten utterances that were judged last {shortest} to {longest} seconds. Under 0.1 s there is "
+        "no answer;\n  over 30 s parts are averaged.",
+        "What a person shows is not what a person feels. Do not decide about a person by this model.",
     ]
-    return "\n".join(lines)
+    return found
 
 
-def _confusion(confusion: dict[str, Any]) -> str:
-    labels = confusion["rows_gold_columns_predicted"]
-    lines = [f"| | {' | '.join(labels)} |", "|---" * (len(labels) + 1) + "|"]
-    for label, counts in zip(labels, confusion["counts"], strict=True):
-        total = max(1, sum(counts))
-        lines.append(f"| {label} | " + " | ".join(f"{100 * c / total:.0f}" for c in counts) + " |")
-    return "\n".join(lines)
+def _grid(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -3,78 +3,209 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hearfelt.errors import ModelError
-from hearfelt.evaluation import metrics, protocols
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.datasets.corpora import CORPORA
+from hearfelt.errors import CorpusError, ModelError
+from hearfelt.evaluation import answers as answering
+from hearfelt.evaluation import judge, metrics, protocols
 from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.labels import DIMENSIONS_SOURCE
-from hearfelt.training import run
-from hearfelt.training.card import LICENCES, page
+from hearfelt.training import card, licences
 from hearfelt.training.files import atomic, write_json
-from hearfelt.training.recipe import Recipe
+from hearfelt.types import Example
 
 MAX_MB = 12.0
-"""A published voice model is at most this large."""
+"""A voice model that comes with the package is at most this large."""
 
 
-def publish(recipe: Recipe, out: Path, weights: Path) -> dict[str, Any]:
+def publish(recipe: Any, out: Path, weights: Path) -> dict[str, Any]:
+    """As `of_run`, under the recipe's name, of a run that may become part of the package.
+
+    Raises:
+        ModelError: as of `of_run`, or the model is larger than `MAX_MB`.
+    """
+    return of_run(out, weights, name=recipe.name, max_mb=MAX_MB)
+
+
+def of_run(
+    out: Path,
+    weights: Path,
+    *,
+    licence: str | None = None,
+    commercial: bool = False,
+    int8: bool = False,
+    name: str | None = None,
+    max_mb: float | None = None,
+) -> dict[str, Any]:
     """Write ``model.onnx``, ``model.json`` and ``CARD.md`` of a run whose folds and final model are done.
 
     The temperature is fitted on what the folds said of speakers they had not heard; the ECE after it is
     measured with each fold scaled by the temperature of the other folds, which its ``model.json`` gets too.
 
+    Args:
+        out: the run's folder.
+        licence: of a user's own recordings; without one, what their table states.
+        commercial: the owner of those recordings allows products.
+        int8: also write ``model-int8.onnx``, see `hearfelt.training.quantise`.
+        name: of the weights; that of the recipe where None.
+
+    Returns:
+        What ``model.json`` says.
+
     Raises:
-        ModelError: the final model or a fold is missing, or the model is larger than `MAX_MB`.
+        ModelError: no run, a final model or a fold is missing, nothing was held out, the model is too large,
+            or the int8 model answers differently. Nothing is published then.
+        OptionError, LicenceError: a licence that cannot be given.
     """
-    final = out / "final" / "model.onnx"
-    if not final.is_file():
-        raise ModelError(f"{out} holds no final model: run the recipe with --stage final first")
-    held = run.collect(out)
-    done, wanted = len(set(held.fold.tolist())), recipe.protocol.folds
-    if done < wanted:
-        raise ModelError(f"{out} has {done} of {wanted} folds: run the recipe with --stage folds first")
+    stored = _run(out)
+    recipe = stored["recipe"]
+    final = _final(out)
+    held = _held_out(out, stored)
     content = final.read_bytes()
-    if len(content) > MAX_MB * 1e6:
-        raise ModelError(f"{final} has {len(content) / 1e6:.1f} MB: at most {MAX_MB} MB are published")
-    _, of_folds = protocols.cross_fitted(held)
-    for fold, temperature in of_folds.items():
-        path = out / f"fold{fold}" / "model.json"
-        write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"temperature": temperature})
-    facts: dict[str, Any] = _facts(recipe, held, out)
-    weights.mkdir(parents=True, exist_ok=True)
+    if max_mb is not None and len(content) > max_mb * 1e6:
+        raise ModelError(f"{final} has {len(content) / 1e6:.1f} MB: at most {max_mb} MB are published")
+    scaled, of_folds = _cross_fitted(held)
+    facts = _facts(stored, _lineage(out, stored), held, scaled, out, licence, commercial)
+    facts["name"] = name or recipe["name"]
+    try:
+        weights.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{weights} cannot be made ({error.strerror}): name another folder") from None
+    if int8:
+        from hearfelt.training import quantise
+
+        facts["int8"] = quantise.of_run(out, final, facts, weights / quantise.FILE)
+    _scale_folds(out, of_folds)
     with atomic(weights / "model.onnx") as part:
         part.write_bytes(content)
     write_json(weights / "model.json", facts)
     with atomic(weights / "CARD.md") as part:
-        part.write_text(page(facts, len(content)), encoding="utf-8")
+        part.write_text(card.page(facts, len(content)), encoding="utf-8")
     return facts
 
 
-def _facts(recipe: Recipe, held: HeldOut, out: Path) -> dict[str, Any]:
-    temperature = protocols.fit_temperature(held)
+def _run(out: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
+        found["recipe"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ModelError(
+            f"{out} holds no run: name the folder that hearfelt train wrote, with run.json in it"
+        ) from None
+    return found
+
+
+def _final(out: Path) -> Path:
+    final = out / "final" / "model.onnx"
+    if not final.is_file() or not (out / "final" / "model.json").is_file():
+        raise ModelError(f"{out} holds no final model: run the recipe with --stage final first")
+    return final
+
+
+def _held_out(out: Path, stored: Mapping[str, Any]) -> HeldOut:
+    """What the folds said; refused where one is missing."""
+    protocol = stored["recipe"]["protocol"]
+    if protocol["kind"] == "none":
+        raise ModelError(
+            f"{out} held nothing out, so nobody knows how good its model is: run it with a protocol such as "
+            "protocol.kind=speaker_folds, then publish"
+        )
+    done = sorted(out.glob("fold*/heldout.npz"))
+    wanted = max(_wanted(protocol, stored), len([p for p in out.glob("fold*") if p.is_dir()]))
+    if len(done) < wanted or not done:
+        raise ModelError(
+            f"{out} has {len(done)} of {wanted or 'its'} folds: run the recipe with --stage folds first"
+        )
+    try:
+        return protocols.join([protocols.load(path) for path in done])
+    except CorpusError as error:
+        raise ModelError(str(error)) from None
+
+
+def _wanted(protocol: Mapping[str, Any], stored: Mapping[str, Any]) -> int:
+    """How many folds there must be; 0 where the run does not say."""
+    if protocol["kind"] in ("speaker_folds", "clip_folds"):
+        return int(protocol["folds"])
+    if protocol["kind"] == "official":
+        return 1
+    corpora = stored.get("data", {}).get("corpora", {})
+    corpus = protocol["corpus"] or next(iter(corpora), "")
+    return int(corpora.get(corpus, {}).get("speakers", 0)) if protocol["kind"] == "loso" else 0
+
+
+def _lineage(out: Path, stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The run and those that it began from: their corpora are in the weights too.
+
+    Raises:
+        ModelError: a run that it began from is not beside it.
+    """
+    found, start = [stored], stored["recipe"].get("start", "")
+    while start:
+        folder = out.parent / start
+        if not (folder / "run.json").is_file():
+            raise ModelError(
+                f"{out} began from the run {start}, which is not at {folder}: put it there, as its corpora "
+                "decide the licence"
+            )
+        found.append(_run(folder))
+        start = found[-1]["recipe"].get("start", "")
+    return found
+
+
+def _corpora(runs: Sequence[Mapping[str, Any]], final: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every corpus in the weights to what the runs say of it."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        facts = run.get("data", {}).get("corpora", {})
+        names = facts or run["recipe"]["data"]["corpora"]
+        for name in names:
+            found.setdefault(name, dict(facts.get(name, {})) if facts else {})
+    for name in () if found else final.get("corpora", ()):
+        found[name] = {}
+    for name, facts in found.items():
+        if name in CORPORA and not facts.get("languages") and CORPORA[name].language:
+            facts["languages"] = [CORPORA[name].language]
+    return found
+
+
+def _facts(
+    stored: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
+    held: HeldOut,
+    scaled: npt.NDArray[np.float64],
+    out: Path,
+    given: str | None,
+    commercial: bool,
+) -> dict[str, Any]:
     final = json.loads((out / "final" / "model.json").read_text(encoding="utf-8"))
+    corpora = _corpora(runs, final)
+    stated = {name: facts.get("licences", ()) for name, facts in corpora.items()}
+    of_each = licences.of_corpora(list(corpora), stated, given)
     groups = protocols.by_group(held)
-    licence = _strictest(recipe.data.corpora)
     facts: dict[str, Any] = final | {
-        "name": recipe.name,
-        "temperature": round(temperature, 4),
+        "temperature": round(protocols.fit_temperature(held), 4),
         "reliability": groups["mean_over_corpora"]["uar"],
-        "licence": licence,
-        "commercial": licence in ("CC BY 4.0",),
-        "licences_of_corpora": {name: LICENCES[name] for name in recipe.data.corpora},
+        "corpora": list(corpora),
+        "licence": licences.strictest(of_each),
+        "commercial": licences.allows_products(of_each, own_may=commercial),
+        "licences_of_corpora": of_each,
+        "data": corpora,
         "dimensions": final.get(
             "dimensions",
             f"derived from the class probabilities by published coordinates ({DIMENSIONS_SOURCE})",
         ),
-        "protocol": (
-            f"{recipe.protocol.folds} folds, every speaker held out once, dealt by corpus and gender with "
-            f"seed {recipe.protocol.seed}; fixed {recipe.loop.epochs} epochs, nothing tuned or stopped on "
-            "held-out speakers; intervals: 95 %, speakers drawn again 1000 times"
-        ),
+        "protocol": _protocol(stored["recipe"], held),
+        "test_speakers": _speakers(stored["recipe"]["protocol"]["kind"], held),
+        "utterances_s": [round(float(s), 1) for s in np.quantile(held.duration_s, (0.05, 0.95))],
         "scores": groups,
-        "calibration": _calibration(held),
+        "groups": _groups(held, corpora),
+        "calibration": _calibration(held, scaled),
         "confusion": {
             "rows_gold_columns_predicted": held.labels.tolist(),
             "counts": metrics.confusion(held.gold, held.predicted, held.labels).tolist(),
@@ -83,9 +214,63 @@ def _facts(recipe: Recipe, held: HeldOut, out: Path) -> dict[str, Any]:
     return facts
 
 
-def _calibration(held: HeldOut) -> dict[str, Any]:
+def _protocol(recipe: Mapping[str, Any], held: HeldOut) -> str:
+    """How the scores came about, in a sentence."""
+    protocol, loop, count = recipe["protocol"], recipe["loop"], len(np.unique(held.fold))
+    dealt = {
+        "speaker_folds": f"{count} folds, every speaker held out once, dealt by corpus and gender with seed "
+        f"{protocol['seed']}",
+        "clip_folds": f"{count} folds of clips dealt with seed {protocol['seed']}",
+        "loso": f"one speaker held out at a time, {count} folds",
+        "emobox": f"the {count} folds of EmoBox's files",
+        "official": "the parts train and test that the table names",
+    }.get(protocol["kind"], protocol["kind"])
+    stopped = (
+        f"stopped by {100 * loop['validation']:.0f} % of the training speakers, set apart"
+        if loop.get("patience")
+        else f"fixed {loop['epochs']} epochs, nothing tuned or stopped on held-out speakers"
+    )
+    began = f"; learning began from the run {recipe['start']}" if recipe.get("start") else ""
+    return f"{dealt}; {stopped}{began}; intervals: 95 %, speakers drawn again 1000 times"
+
+
+def _speakers(kind: str, held: HeldOut) -> str:
+    """Whether a speaker was both learnt from and judged: ``held out``, ``shared``, or ``unknown``."""
+    folds_of: dict[str, set[int]] = {}
+    for speaker, name, fold in zip(held.speakers.tolist(), held.speaker.tolist(), held.fold.tolist()):
+        if name:
+            folds_of.setdefault(speaker, set()).add(fold)
+    if kind == "clip_folds" or any(len(folds) > 1 for folds in folds_of.values()):
+        return "shared"
+    return "held out" if kind in ("speaker_folds", "loso", "emobox") and folds_of else "unknown"
+
+
+def _groups(held: HeldOut, corpora: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """UAR by gender, language and corpus, and the gap of each group to all other clips."""
+    languages = {
+        name: facts["languages"][0] for name, facts in corpora.items() if len(facts.get("languages", ())) == 1
+    }
+    rows = zip(
+        *(column.tolist() for column in (held.file, held.gold, held.corpus, held.speaker, held.gender))
+    )
+    examples = [
+        Example(file, gold, corpus=corpus, speaker=speaker, gender=gender, language=languages.get(corpus, ""))
+        for file, gold, corpus, speaker, gender in rows
+    ]
+    said = answering.answered(examples, held.labels.tolist(), held.probabilities(), fold=held.fold)
+    options = judge.JudgeOptions(groups=("gender", "language", "corpus"))
+    return judge.groups(said, options)
+
+
+def _cross_fitted(held: HeldOut) -> tuple[npt.NDArray[np.float64], dict[int, float]]:
+    """As `protocols.cross_fitted`; of a single fold the probabilities as they are."""
+    if len(np.unique(held.fold)) < 2:
+        return held.probabilities(), {}
+    return protocols.cross_fitted(held)
+
+
+def _calibration(held: HeldOut, scaled: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Calibration before and after temperature, over all clips and by corpus, cross-fitted."""
-    scaled, _ = protocols.cross_fitted(held)
     plain = held.probabilities()
     parts = {"all": held.corpus == held.corpus} | {str(c): held.corpus == c for c in sorted(set(held.corpus))}
     return {
@@ -99,6 +284,9 @@ def _calibration(held: HeldOut) -> dict[str, Any]:
     }
 
 
-def _strictest(corpora: tuple[str, ...]) -> str:
-    order = ("CC BY 4.0", "CC BY-NC-SA 4.0", "research only")
-    return max((LICENCES[name] for name in corpora), key=order.index)
+def _scale_folds(out: Path, temperatures: Mapping[int, float]) -> None:
+    """Write into each fold's ``model.json`` the temperature that the other folds gave."""
+    for fold, temperature in temperatures.items():
+        path = out / f"fold{fold}" / "model.json"
+        if path.is_file():
+            write_json(path, json.loads(path.read_text(encoding="utf-8")) | {"temperature": temperature})
