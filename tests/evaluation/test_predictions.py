@@ -84,6 +84,11 @@ def test_a_label_that_is_no_label_leaves_the_word_to_the_probabilities(tmp_path:
             [("0_0.wav", "anger", "joy")],
             "a label set with 'joy', which is none",
         ),
+        (
+            ("file", "label", "valence"),
+            [("0_0.wav", "anger", "4.5")],
+            "gives 0_0.wav the valence 4.5: ratings lie in [-1, 1], bring those of other scales there",
+        ),
         (("file", "anger", "neutral"), [("0_0.wav", 1, 0)], "labels sadness are none that p.csv can answer"),
     ],
 )

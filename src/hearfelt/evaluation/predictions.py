@@ -57,9 +57,7 @@ def read(path: Path, examples: Sequence[Example]) -> Answers:
             # Such as "uncertain": the label column is what somebody was told, the probabilities decide.
             predicted = None
     ratings = {
-        name: np.array([_number(path, row, name, empty_is_nan=True) for row in ordered])
-        for name in DIMENSIONS
-        if name in names
+        name: np.array([_rating(path, row, name) for row in ordered]) for name in DIMENSIONS if name in names
     }
     sets = _sets(path, ordered, labels, known) if "label_set" in names else None
     return answered(
@@ -101,10 +99,21 @@ def _answer(path: Path, row: Mapping[str, str], column: str, known: set[str]) ->
     return _label(text, known) or text
 
 
-def _number(path: Path, row: Mapping[str, str], column: str, empty_is_nan: bool = False) -> float:
-    text = row[column].strip()
-    if empty_is_nan and not text:
+def _rating(path: Path, row: Mapping[str, str], column: str) -> float:
+    """A rating in [-1, 1]; NaN where the cell is empty."""
+    if not row[column].strip():
         return float("nan")
+    value = _number(path, row, column)
+    if abs(value) > 1:
+        raise CorpusError(
+            f"{path} gives {row['file']} the {column} {value:g}: ratings lie in [-1, 1], bring those of "
+            "other scales there"
+        )
+    return value
+
+
+def _number(path: Path, row: Mapping[str, str], column: str) -> float:
+    text = row[column].strip()
     try:
         return float(text)
     except ValueError:
