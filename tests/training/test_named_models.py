@@ -78,6 +78,11 @@ def test_a_cache_reaches_every_member(
     assert seen == [None, None]
 
 
+def test_what_a_member_had_heard_before_is_said(corpus: Corpus) -> None:
+    model = systems.make("average:knn+base").fit(corpus.of("s0", "s1"))
+    assert getattr(model, "corpora", ()) == ("emodb", "ravdess", "nemo")
+
+
 def test_what_a_name_cannot_be() -> None:
     for name, words in (
         ("oak", "unknown model 'oak'; known: tree, .*, voice, base, .*MODEL@FEATURES, average:A\\+B, "),

@@ -201,6 +201,12 @@ class Ensemble:
             if hasattr(member, "cache"):
                 member.cache = self._cache
 
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Corpora that members say they had learnt from before: shipped weights do."""
+        members = getattr(self, "members_", {}).values()
+        return tuple(dict.fromkeys(name for one in members for name in getattr(one, "corpora", ())))
+
     def _made(self, factory: Factory) -> Model:
         member: Any = factory()
         if self._cache is not None and hasattr(member, "cache"):
