@@ -101,6 +101,14 @@ def test_conformal_sets_of_a_speaker_rest_on_the_others() -> None:
         metrics.conformal_sets(p, gold, who, 1)
 
 
+def test_nine_others_are_enough_for_a_threshold_at_ninety_percent() -> None:
+    said = np.linspace(0.6, 0.96, 10)
+    sets = metrics.conformal_sets(np.stack([said, 1 - said], axis=1), np.zeros(10, dtype=int), np.arange(10))
+    # The threshold is the least of the nine others, here 0.6; for the least itself it is the next one.
+    assert sets[:, 0].tolist() == [False] + 9 * [True]
+    assert not sets[:, 1].any()
+
+
 def test_several_labels_agree_with_scikit_learn() -> None:
     sk = pytest.importorskip("sklearn.metrics")
     random = np.random.default_rng(0)

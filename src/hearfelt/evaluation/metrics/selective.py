@@ -81,6 +81,7 @@ def conformal_sets(
     for rows in parts:
         others = np.sort(np.delete(said, rows))
         # The floor((1 - coverage) (n + 1))-th smallest probability of a gold label; before it, every label.
-        rank = math.floor((1 - coverage) * (len(others) + 1))
+        # A hair is added: (1 - 0.9) * 10 is a little below 1 in floating point.
+        rank = math.floor((1 - coverage) * (len(others) + 1) + 1e-9)
         sets[rows] = p[rows] >= (others[rank - 1] if rank else 0.0)
     return sets
