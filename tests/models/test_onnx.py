@@ -50,7 +50,7 @@ def test_the_card_says_what_a_card_must_say(model: VoiceModel) -> None:
         assert 0.3 < scores["uar_ci95"][0] < scores["uar"] < scores["uar_ci95"][1] < 1
     assert card["calibration"]["all"]["ece_after"] < 0.1
     assert np.sum(card["confusion"]["counts"]) == card["scores"]["all"]["clips"] == 6375
-    assert (WEIGHTS / "model.onnx").stat().st_size < 6e6
+    assert (WEIGHTS / "model.onnx").stat().st_size < 12e6
     assert card["licence"] in (WEIGHTS / "CARD.md").read_text(encoding="utf-8")
 
 
