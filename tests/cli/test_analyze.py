@@ -72,6 +72,21 @@ def test_words_and_voice_both_speak(hearfelt: Run, example_call: Path) -> None:
     assert [s["speaker"] for s in report["speakers"]] == ["Agent", "Customer"]
 
 
+def test_the_commercial_profile_hears_with_weights_that_products_may_use(hearfelt: Run, short: Path) -> None:
+    done = hearfelt("analyze", short, "--profile", "commercial", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    voice = next(c for c in report["components"] if c["kind"] == "voice")
+    assert (voice["name"], voice["licence"]) == ("open", "CC BY 4.0")
+    heard = [
+        e for estimate in report["estimates"] for e in estimate["evidence"] if e["source"] == "voice/open"
+    ]
+    assert heard and "surprise" not in heard[0]["emotion"]["labels"]
+    refused = hearfelt("analyze", short, "--profile", "commercial", "--voice", "base")
+    assert refused.returncode == 2
+    assert "'base' (CC BY-NC-SA 4.0) may not be used in the commercial profile" in refused.stderr
+
+
 @pytest.mark.parametrize("name", ["json", "csv", "html", "srt", "vtt", "textgrid", "rttm"])
 def test_one_format_to_standard_output(hearfelt: Run, short: Path, name: str) -> None:
     done = hearfelt("analyze", short, "--transcriber", "none", "--format", name)
