@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,18 @@ def test_saved_answers_come_back(tmp_path: Path) -> None:
     for name in ("file", "corpus", "speaker", "gender", "gold", "labels", "logits", "duration_s", "fold"):
         np.testing.assert_array_equal(getattr(back, name), getattr(held, name))
         assert getattr(back, name).dtype == getattr(held, name).dtype
+
+
+def test_interval_of_a_mean_over_folds_of_one_speaker_each_draws_folds() -> None:
+    """Drawing the only speaker of a fold again would give the same answers, and an interval of no width."""
+    held = made()
+    alone = dataclasses.replace(held, fold=held.speaker.astype(np.int64))
+    found = protocols.mean_over_folds(alone, samples=400)
+    each, (low, high) = found["ua_of_folds"], found["ua_ci95"]
+    assert found["ua"] == pytest.approx(np.mean(each), abs=1e-4)
+    assert high - low == pytest.approx(2 * 1.96 * np.std(each) / np.sqrt(8), rel=0.25)
+    several = protocols.mean_over_folds(held, samples=400)["ua_ci95"]
+    assert several[0] < several[1]
 
 
 def test_load_says_what_is_wrong(tmp_path: Path) -> None:
