@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from hearfelt.cli import app
 from hearfelt.errors import LicenceError, ModelError, OptionError
 from hearfelt.evaluation import protocols
 from hearfelt.evaluation.protocols import HeldOut
+from hearfelt.models import classical
 from hearfelt.models.onnx import VoiceModel
-from hearfelt.training import licences, publish
+from hearfelt.training import licences, publish, systems
+from tests.models.conftest import Corpus, corpus
+
+__all__ = ["corpus"]
 
 BASE = Path(hearfelt.__file__).parent / "weights" / "base"
 LABELS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
@@ -118,6 +123,7 @@ def test_a_run_on_known_corpora(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "Acted speech only.",
         "Languages learnt: de, pl.",
         "Nine of ten utterances that were judged last 1.1 to 2.9 seconds.",
+        "| clips | ECE before | ECE after | Brier before | Brier after |",
     ):
         assert part in page, part
     assert app.run(["models", str(weights)]) == 0
@@ -147,6 +153,37 @@ def test_a_run_on_ones_own_recordings(
     assert "calls has no disgust, fear, happiness, surprise." in page
     assert "Nobody here knows how the recordings of calls came about" in page
     assert "Acted speech" not in page
+
+
+def test_a_run_of_a_classical_model(
+    tmp_path: Path, corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make(tmp_path / "run", {"emodb": 4})
+    stored = json.loads((run / "run.json").read_text())
+    del stored["recipe"]["loop"]
+    (run / "run.json").write_text(json.dumps(stored | {"commit": "abc"}), encoding="utf-8")
+    shutil.rmtree(run / "final")
+    learnt = classical.make("logistic", dimensions="derived", features="opensmile-egemaps")
+    model = learnt.fit(corpus.of("s0", "s1"))
+    model.save(run / "final")
+    assert app.run(["models", "publish", str(run), "--out", str(tmp_path / "w"), "--int8"]) == 2
+    assert "--int8 quantises voice models, and the one of" in capsys.readouterr().err
+    assert app.run(["models", "publish", str(run), "--out", str(tmp_path / "w")]) == 0
+    assert f"use it: hearfelt evaluate --model weights:{tmp_path / 'w'}" in capsys.readouterr().out
+    again = systems.make(f"weights:{tmp_path / 'w'}")
+    asked = corpus.of("s2")
+    np.testing.assert_allclose(again.predict_proba(asked), model.predict_proba(asked), atol=1e-6)
+    page = (tmp_path / "w" / "CARD.md").read_text(encoding="utf-8")
+    for part in (
+        "# Classical model `mine` 1",
+        "MB of scikit-learn (skops). Made unknown from commit abc.",
+        "To be used they need openSMILE, which products may not use.",
+        "They may not be used in commercial products.",
+        "| clips | ECE | Brier |",
+        "seed 1; nothing tuned on held-out speakers;",
+    ):
+        assert part in page, part
+    assert json.loads((tmp_path / "w" / "model.json").read_text())["temperature"] == model.temperature_
 
 
 def test_speakers_who_were_heard_are_said_loudly(tmp_path: Path) -> None:
@@ -183,6 +220,9 @@ def test_what_is_not_finished_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     refused("a has 1 of 2 folds: run the recipe with --stage folds first")
     (run / "final" / "model.onnx").unlink()
     refused("a holds no final model: run the recipe with --stage final first")
+    card = json.loads((run / "final" / "model.json").read_text()) | {"kind": "fusion"}
+    (run / "final" / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    refused("is of kind 'fusion': published are voice, network, classical, classical-multi")
     run = make(tmp_path / "b", {"emodb": 4}, kind="none")
     refused("b held nothing out, so nobody knows how good its model is: run it with a protocol such as")
     data = {"emodb": {"speakers": 4, "languages": ["de"], "licences": []}}

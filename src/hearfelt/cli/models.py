@@ -88,7 +88,7 @@ def publish(
         bool, typer.Option("--int8", help="Also write model-int8.onnx, checked against float32.")
     ] = False,
 ) -> int:
-    """Make a weights folder of a finished run: model.onnx, model.json, CARD.md."""
+    """Make a weights folder of a finished run: weights, model.json, CARD.md."""
     from hearfelt.training import publish as publishing
 
     facts = publishing.of_run(run, out, licence=licence, commercial=commercial, int8=int8)
@@ -103,7 +103,10 @@ def publish(
             f"{out / found['file']}: {found['mb']} MB, the same label on {100 * found['agreement']:.1f} % of "
             f"{found['clips']} {found['sounds']}, probabilities within {found['largest_difference']:.3f}"
         )
-    print(f"its card: hearfelt models show {out}; use it: hearfelt analyze RECORDING --voice {out}")
+    use = f"hearfelt analyze RECORDING --voice {out}"
+    if facts["kind"] != "voice":
+        use = f"hearfelt evaluate --model weights:{out} --data TABLE"
+    print(f"its card: hearfelt models show {out}; use it: {use}")
     return 0
 
 

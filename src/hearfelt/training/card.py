@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hearfelt.datasets.corpora import CORPORA
+from hearfelt.labels import DIMENSIONS_SOURCE
 
 Facts = Mapping[str, Any]
 
 NATURAL = ("meld", "m3ed", "msppodcast", "zed")
 """Known corpora that were not recorded for their emotions; the others are acted or elicited."""
 
+_MADE_OF = {
+    "voice": "ONNX (float32)",
+    "network": "torch weights",
+    "classical": "scikit-learn (skops)",
+    "classical-multi": "scikit-learn (skops)",
+}
 _HEARD = {
     "held out": "speakers that were not heard",
     "shared": "SPEAKERS THAT WERE HEARD: they are in training and test",
@@ -29,8 +36,8 @@ def page(facts: Facts, size_bytes: int) -> str:
     parts = [
         f"# {str(facts['kind']).capitalize()} model `{facts['name']}` {facts['version']}",
         f"Emotion of an utterance from the voice alone: probabilities over {', '.join(facts['labels'])}.\n"
-        f"{size_bytes / 1e6:.1f} MB of ONNX (float32). Made {facts['created']} from commit "
-        f"{facts['commit']}.",
+        f"{size_bytes / 1e6:.1f} MB of {_MADE_OF.get(facts['kind'], 'weights')}. Made "
+        f"{facts['created']} from commit {facts['commit']}.",
         *_int8(facts),
         "## Data and licence",
         *_data(facts),
@@ -43,9 +50,7 @@ def page(facts: Facts, size_bytes: int) -> str:
         "### By group",
         *_groups(facts),
         "## Calibration",
-        f"One temperature ({facts['temperature']}) is fitted on all held-out answers. "
-        '"After" is measured with each fold\nscaled by the temperature of the other folds.',
-        _calibration(facts["calibration"]),
+        *_calibration(facts),
         "## Confusion",
         "Held-out answers over all corpora, in % of each gold label (rows are gold).",
         _confusion(facts["confusion"]),
@@ -79,6 +84,7 @@ def _data(facts: Facts) -> list[str]:
     if facts["kind"] == "voice":
         said.append("No other data and no pretrained network was used.")
     use = "may" if facts["commercial"] else "may not"
+    said += [f"To be used they need {what}." for what in facts["asks_for"]]
     several = "the strictest of these licences" if len(lines) > 1 else "that of the recordings"
     said.append(
         f"The weights carry: {facts['licence']} ({several}). They {use} be used in commercial products."
@@ -180,12 +186,18 @@ def _groups(facts: Facts) -> list[str]:
     return found
 
 
-def _calibration(calibration: Facts) -> str:
-    rows = [
-        (name, *(f"{row[key]:.3f}" for key in ("ece_before", "ece_after", "brier_before", "brier_after")))
-        for name, row in calibration.items()
-    ]
-    return _grid(("clips", "ECE before", "ECE after", "Brier before", "Brier after"), rows)
+def _calibration(facts: Facts) -> list[str]:
+    found = facts["calibration"]
+    keys = [key for key in ("ece_before", "ece_after", "brier_before", "brier_after") if key in found["all"]]
+    said = "The probabilities as the folds' models gave them."
+    if "ece_after" in keys:
+        said = (
+            f"One temperature ({facts['temperature']}) is fitted on all held-out answers. "
+            '"After" is measured with each fold\nscaled by the temperature of the other folds.'
+        )
+    rows = [(name, *(f"{row[key]:.3f}" for key in keys)) for name, row in found.items()]
+    head = [f"{'ECE' if key.startswith('ece') else 'Brier'} {key.rpartition('_')[2]}" for key in keys]
+    return [said, _grid(("clips", *(head if len(keys) > 2 else ("ECE", "Brier"))), rows)]
 
 
 def _confusion(confusion: Facts) -> str:
@@ -198,6 +210,10 @@ def _confusion(confusion: Facts) -> str:
 
 
 def _dimensions(source: str) -> str:
+    if source == "derived":
+        source = f"derived from the class probabilities by published coordinates ({DIMENSIONS_SOURCE})"
+    if source == "trained":
+        source = "trained on the ratings of the corpora"
     if source.startswith("trained"):
         return f"These values are {source}. They were not measured on speakers that were not heard."
     return (
@@ -234,9 +250,11 @@ def _limits(facts: Facts) -> list[str]:
             "most speech\n  is neutral, its probabilities name emotions too often."
         )
     shortest, longest = facts["utterances_s"]
+    if longest > 0:
+        found.append(f"Nine of ten utterances that were judged last {shortest} to {longest} seconds.")
+    if facts["kind"] == "voice":
+        found.append("Under 0.1 s there is no answer; over 30 s parts are averaged.")
     found += [
-        f"Nine of ten utterances that were judged last {shortest} to {longest} seconds. Under 0.1 s there is "
-        "no answer;\n  over 30 s parts are averaged.",
         "What a person shows is not what a person feels. Do not decide about a person by this model.",
     ]
     return found

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.datasets.corpora import CORPORA
-from hearfelt.errors import CorpusError, ModelError
+from hearfelt.errors import CorpusError, ModelError, OptionError
 from hearfelt.evaluation import answers as answering
 from hearfelt.evaluation import judge, metrics, protocols
 from hearfelt.evaluation.protocols import HeldOut
@@ -19,6 +19,14 @@ from hearfelt.labels import DIMENSIONS_SOURCE
 from hearfelt.training import card, licences
 from hearfelt.training.files import atomic, write_json
 from hearfelt.types import Example
+
+WEIGHTS: Mapping[str, str] = {
+    "voice": "model.onnx",
+    "network": "network.pt",
+    "classical": "weights.skops",
+    "classical-multi": "weights.skops",
+}
+"""Kind of a final model to the file that holds its weights."""
 
 MAX_MB = 12.0
 """A voice model that comes with the package is at most this large."""
@@ -43,10 +51,11 @@ def of_run(
     name: str | None = None,
     max_mb: float | None = None,
 ) -> dict[str, Any]:
-    """Write ``model.onnx``, ``model.json`` and ``CARD.md`` of a run whose folds and final model are done.
+    """Write the weights, ``model.json`` and ``CARD.md`` of a run whose folds and final model are done.
 
-    The temperature is fitted on what the folds said of speakers they had not heard; the ECE after it is
-    measured with each fold scaled by the temperature of the other folds, which its ``model.json`` gets too.
+    The temperature of a voice model is fitted on what the folds said of speakers they had not heard; the ECE
+    after it is measured with each fold scaled by the temperature of the other folds, which its ``model.json``
+    gets too. Other models answer as they are.
 
     Args:
         out: the run's folder.
@@ -65,12 +74,16 @@ def of_run(
     """
     stored = _run(out)
     recipe = stored["recipe"]
-    final = _final(out)
+    kind, final = _final(out)
+    if int8 and kind != "voice":
+        raise OptionError(
+            f"--int8 quantises voice models, and the one of {out} is of kind {kind!r}: leave it out"
+        )
     held = _held_out(out, stored)
     content = final.read_bytes()
     if max_mb is not None and len(content) > max_mb * 1e6:
         raise ModelError(f"{final} has {len(content) / 1e6:.1f} MB: at most {max_mb} MB are published")
-    scaled, of_folds = _cross_fitted(held)
+    scaled, of_folds = _cross_fitted(held) if kind == "voice" else (None, {})
     facts = _facts(stored, _lineage(out, stored), held, scaled, out, licence, commercial)
     facts["name"] = name or recipe["name"]
     try:
@@ -82,7 +95,7 @@ def of_run(
 
         facts["int8"] = quantise.of_run(out, final, facts, weights / quantise.FILE)
     _scale_folds(out, of_folds)
-    with atomic(weights / "model.onnx") as part:
+    with atomic(weights / WEIGHTS[kind]) as part:
         part.write_bytes(content)
     write_json(weights / "model.json", facts)
     with atomic(weights / "CARD.md") as part:
@@ -101,11 +114,18 @@ def _run(out: Path) -> dict[str, Any]:
     return found
 
 
-def _final(out: Path) -> Path:
-    final = out / "final" / "model.onnx"
+def _final(out: Path) -> tuple[str, Path]:
+    """Kind of the final model and the file of its weights."""
+    try:
+        kind = json.loads((out / "final" / "model.json").read_text(encoding="utf-8"))["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        kind = "voice"
+    if kind not in WEIGHTS:
+        raise ModelError(f"the final model of {out} is of kind {kind!r}: published are {', '.join(WEIGHTS)}")
+    final = out / "final" / WEIGHTS[kind]
     if not final.is_file() or not (out / "final" / "model.json").is_file():
         raise ModelError(f"{out} holds no final model: run the recipe with --stage final first")
-    return final
+    return kind, final
 
 
 def _held_out(out: Path, stored: Mapping[str, Any]) -> HeldOut:
@@ -178,7 +198,7 @@ def _facts(
     stored: Mapping[str, Any],
     runs: Sequence[Mapping[str, Any]],
     held: HeldOut,
-    scaled: npt.NDArray[np.float64],
+    scaled: npt.NDArray[np.float64] | None,
     out: Path,
     given: str | None,
     commercial: bool,
@@ -187,13 +207,16 @@ def _facts(
     corpora = _corpora(runs, final)
     stated = {name: facts.get("licences", ()) for name, facts in corpora.items()}
     of_each = licences.of_corpora(list(corpora), stated, given)
-    groups = protocols.by_group(held)
-    facts: dict[str, Any] = final | {
-        "temperature": round(protocols.fit_temperature(held), 4),
+    groups, asks = protocols.by_group(held), _asks(final, stored["recipe"])
+    facts: dict[str, Any] = {key: stored.get(key, "unknown") for key in ("created", "commit")} | final
+    if scaled is not None:
+        facts["temperature"] = round(protocols.fit_temperature(held), 4)
+    facts |= {
         "reliability": groups["mean_over_corpora"]["uar"],
         "corpora": list(corpora),
         "licence": licences.strictest(of_each),
-        "commercial": licences.allows_products(of_each, own_may=commercial),
+        "commercial": licences.allows_products(of_each, own_may=commercial) and not asks,
+        "asks_for": asks,
         "licences_of_corpora": of_each,
         "data": corpora,
         "dimensions": final.get(
@@ -202,6 +225,7 @@ def _facts(
         ),
         "protocol": _protocol(stored["recipe"], held),
         "test_speakers": _speakers(stored["recipe"]["protocol"]["kind"], held),
+        "recipe": stored["recipe"],
         "utterances_s": [round(float(s), 1) for s in np.quantile(held.duration_s, (0.05, 0.95))],
         "scores": groups,
         "groups": _groups(held, corpora),
@@ -214,9 +238,20 @@ def _facts(
     return facts
 
 
+def _asks(final: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """What is not in the weights, is needed to use them, and has a licence of its own."""
+    network = recipe.get("network", {})
+    names = str(final.get("features", {}).get("name", "")).split("+")
+    found = ["openSMILE, which products may not use"] if any("opensmile" in name for name in names) else []
+    sources = [name.removeprefix("encoder:") for name in names if name.startswith("encoder:")]
+    if network.get("kind") == "encoder":
+        sources.append(str(network.get("options", {}).get("source")))
+    return found + [f"the speech encoder {source}, whose licence is not looked up here" for source in sources]
+
+
 def _protocol(recipe: Mapping[str, Any], held: HeldOut) -> str:
     """How the scores came about, in a sentence."""
-    protocol, loop, count = recipe["protocol"], recipe["loop"], len(np.unique(held.fold))
+    protocol, loop, count = recipe["protocol"], recipe.get("loop"), len(np.unique(held.fold))
     dealt = {
         "speaker_folds": f"{count} folds, every speaker held out once, dealt by corpus and gender with seed "
         f"{protocol['seed']}",
@@ -225,11 +260,13 @@ def _protocol(recipe: Mapping[str, Any], held: HeldOut) -> str:
         "emobox": f"the {count} folds of EmoBox's files",
         "official": "the parts train and test that the table names",
     }.get(protocol["kind"], protocol["kind"])
-    stopped = (
-        f"stopped by {100 * loop['validation']:.0f} % of the training speakers, set apart"
-        if loop.get("patience")
-        else f"fixed {loop['epochs']} epochs, nothing tuned or stopped on held-out speakers"
-    )
+    stopped = "nothing tuned on held-out speakers"
+    if loop is not None:
+        stopped = (
+            f"stopped by {100 * loop['validation']:.0f} % of the training speakers, set apart"
+            if loop.get("patience")
+            else f"fixed {loop['epochs']} epochs, nothing tuned or stopped on held-out speakers"
+        )
     began = f"; learning began from the run {recipe['start']}" if recipe.get("start") else ""
     return f"{dealt}; {stopped}{began}; intervals: 95 %, speakers drawn again 1000 times"
 
@@ -269,19 +306,18 @@ def _cross_fitted(held: HeldOut) -> tuple[npt.NDArray[np.float64], dict[int, flo
     return protocols.cross_fitted(held)
 
 
-def _calibration(held: HeldOut, scaled: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Calibration before and after temperature, over all clips and by corpus, cross-fitted."""
-    plain = held.probabilities()
+def _calibration(held: HeldOut, scaled: npt.NDArray[np.float64] | None) -> dict[str, Any]:
+    """Calibration over all clips and by corpus: as answered, and after the temperature of other folds."""
+    found: dict[str, Any] = {}
+    tables = {"before": held.probabilities()} | ({} if scaled is None else {"after": scaled})
     parts = {"all": held.corpus == held.corpus} | {str(c): held.corpus == c for c in sorted(set(held.corpus))}
-    return {
-        name: {
-            "ece_before": round(metrics.ece(plain[chosen], held.targets[chosen]), 4),
-            "ece_after": round(metrics.ece(scaled[chosen], held.targets[chosen]), 4),
-            "brier_before": round(metrics.brier(plain[chosen], held.targets[chosen]), 4),
-            "brier_after": round(metrics.brier(scaled[chosen], held.targets[chosen]), 4),
+    for name, chosen in parts.items():
+        found[name] = {
+            f"{score}_{when}": round(measure(table[chosen], held.targets[chosen]), 4)
+            for score, measure in (("ece", metrics.ece), ("brier", metrics.brier))
+            for when, table in tables.items()
         }
-        for name, chosen in parts.items()
-    }
+    return found
 
 
 def _scale_folds(out: Path, temperatures: Mapping[int, float]) -> None:
