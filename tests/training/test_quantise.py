@@ -80,8 +80,9 @@ def test_answers_that_differ_are_refused(tmp_path: Path) -> None:
 
 
 def test_parity_sees_another_model(published: Path) -> None:
-    given = [quantise._given(one, 0.01, False) for one in quantise.made_logmels(FEATURES, 4)]
     exact, small = published / "model.onnx", published / quantise.FILE
+    given = quantise.inputs_of(exact, quantise.made_logmels(FEATURES, 4), 0.01)
     assert quantise.parity(exact, exact, given) == quantise.Parity(1.0, 0.0, 4)
-    assert 0 < quantise.parity(exact, small, given).difference < 0.15
-    assert quantise.parity(exact, small, given, temperature=0.01).difference > 0.15
+    found = quantise.parity(exact, small, given).difference
+    assert 0 < found < 0.15
+    assert quantise.parity(exact, small, given, temperature=100.0).difference < found / 2

@@ -3,7 +3,8 @@
 Static quantisation by onnxruntime: convolutions and matrix products get signed 8-bit weights, one scale an
 output channel, and activations whose ranges are measured on log-mels beforehand. Ranges that are fixed do not
 depend on what else is in a batch, as those of dynamic quantisation would. Recurrent layers, normalisation and
-the first steps on the log-mel stay float32.
+the first steps on the log-mel stay float32, and so does all that reads functionals: their dimensions have
+scales of their own, of which 8 bits over all of them would leave nothing.
 """
 
 from __future__ import annotations
@@ -85,11 +86,9 @@ def quantise(
     if not len(logmels):
         ranges, asked = made[::2], made[1::2]
     hop_s = features.hop_ms / 1000
-    with_functionals = "functionals" in [one.name for one in _session(model).get_inputs()]
-    prepared = [[_given(one, hop_s, with_functionals) for one in part] for part in (ranges, asked)]
     with atomic(target) as part:
-        _quantise(model, part, prepared[0])
-        found = parity(model, part, prepared[1], temperature)
+        _quantise(model, part, inputs_of(model, ranges, hop_s))
+        found = parity(model, part, inputs_of(model, asked, hop_s), temperature)
         if not (found.agreement >= bounds.agreement and found.difference <= bounds.difference):
             raise ModelError(
                 f"the int8 model gives the same label on {100 * found.agreement:.1f} % of {found.clips} "
@@ -125,7 +124,7 @@ def of_run(out: Path, model: Path, facts: Mapping[str, Any], target: Path) -> di
 
 def _quantise(model: Path, target: Path, given: Sequence[Mapping[str, Any]]) -> None:
     try:
-        import onnx  # noqa: F401
+        import onnx
         from onnxruntime import quantization
     except ImportError:
         raise MissingExtraError("an int8 model", "onnx", "train") from None
@@ -146,12 +145,23 @@ def _quantise(model: Path, target: Path, given: Sequence[Mapping[str, Any]]) -> 
             str(target),
             Reader(),
             op_types_to_quantize=list(KINDS),
+            nodes_to_exclude=_behind(onnx.load(copy), "functionals"),
             per_channel=True,
             # 7-bit weights: processors with AVX2 but without VNNI add two products in 16 bits.
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
+
+
+def _behind(model: Any, name: str) -> list[str]:
+    """Names of all nodes that what is called ``name`` reaches; nodes stand in the order they run."""
+    reached, found = {name}, []
+    for node in model.graph.node:
+        if reached & set(node.input):
+            reached |= set(node.output)
+            found.append(node.name)
+    return found
 
 
 @contextlib.contextmanager
@@ -191,13 +201,16 @@ def _session(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _given(logmel: FloatArray, hop_s: float, with_functionals: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "logmel": np.asarray(logmel, dtype=np.float32)[None],
-        "lengths": np.array([len(logmel)], dtype=np.int64),
-    }
-    if with_functionals:
-        found["functionals"] = melfunctionals.functionals(found["logmel"][0], hop_s)[None]
+def inputs_of(model: Path, logmels: Sequence[FloatArray], hop_s: float) -> list[dict[str, Any]]:
+    """What a model is given for each log-mel: one clip, its length, and functionals where it reads them."""
+    reads = [one.name for one in _session(model).get_inputs()]
+    found = []
+    for logmel in logmels:
+        frames = np.asarray(logmel, dtype=np.float32)
+        given: dict[str, Any] = {"logmel": frames[None], "lengths": np.array([len(frames)], dtype=np.int64)}
+        if "functionals" in reads:
+            given["functionals"] = melfunctionals.functionals(frames, hop_s)[None]
+        found.append(given)
     return found
 
 
