@@ -67,3 +67,37 @@ folds = 2
         encoding="utf-8",
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def own_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder per class with a folder per speaker below it: 3 labels, 3 speakers, 3 short clips each."""
+    folder = tmp_path_factory.mktemp("own") / "mine"
+    random = np.random.default_rng(1)
+    for label, width in (("angry", 1), ("neutral", 4), ("sad", 20)):
+        for speaker in ("ann", "ben", "cem"):
+            (folder / label / speaker).mkdir(parents=True)
+            for take in range(3):
+                sound = random.standard_normal(int(random.integers(4000, 6000))) * 0.1
+                sound = np.convolve(sound, np.ones(width) / width**0.5, mode="same")
+                soundfile.write(folder / label / speaker / f"{take}.wav", sound, 16000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def own_table(own_clips: Path) -> Path:
+    """A table over these clips with gender, language, text, ratings and votes of three raters."""
+    names = {"angry": ("anger", 0.6, -0.5), "neutral": ("neutral", 0.0, 0.0), "sad": ("sadness", -0.4, -0.6)}
+    rows = ["file,gold,speaker,gender,language,text,arousal,valence,dominance,votes,corpus"]
+    for path in sorted(own_clips.rglob("*.wav")):
+        label, speaker = path.parent.parent.name, path.parent.name
+        gold, arousal, valence = names[label]
+        gender, language = ("female", "de") if speaker == "ann" else ("male", "en")
+        other = "neutral" if gold != "neutral" else "sadness"
+        votes = f"a={gold}|b={gold}|c={other}"
+        text = {"anger": "no", "neutral": "so", "sadness": "oh"}[gold]
+        values = (path, gold, speaker, gender, language, text, arousal, valence, arousal / 2, votes, "mine")
+        rows.append(",".join(map(str, values)))
+    table = own_clips.parent / "table.csv"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return table

@@ -11,7 +11,10 @@ from hearfelt.training.recipe import Recipe, from_table
 RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
 
 
-VOICE = [path for path in sorted(RECIPES.rglob("*.toml")) if path.name != "words.toml"]
+PARTS = ("words.toml", "common.toml")
+"""The text model's recipe, and what the voice recipes share."""
+
+VOICE = [path for path in sorted(RECIPES.rglob("*.toml")) if path.name not in PARTS]
 
 
 @pytest.mark.parametrize("path", VOICE, ids=lambda path: path.stem)
@@ -72,7 +75,7 @@ def test_values_get_the_types_of_the_options() -> None:
         ({"loop": {"epochs": 0}}, "epochs=0, batch=32: at least 1 epoch"),
         (
             {"protocol": {"kind": "random"}},
-            "unknown protocol 'random'; known: speaker_folds, loso, emobox, none",
+            "unknown protocol 'random'; known: speaker_folds, loso, emobox, official, clip_folds, none",
         ),
     ],
 )

@@ -214,7 +214,7 @@ def test_the_command_says_what_is_wrong(
     assert "there is no recipe" in capsys.readouterr().err
     weights = str(tmp_path / "w")
     assert command.main([str(made_recipe), "--out", out, "--stage", "publish", "--weights", weights]) == 2
-    assert "holds no final model: run the recipe with --stage final first" in capsys.readouterr().err
+    assert "holds no run: name the folder that hearfelt train wrote" in capsys.readouterr().err
 
 
 def test_a_clip_that_cannot_be_measured_is_named(

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 import hearfelt
-from hearfelt.cli import analyze, augment, benchmark, data, doctor, evaluate, features, models, synth
+from hearfelt.cli import (
+    analyze,
+    augment,
+    benchmark,
+    data,
+    doctor,
+    evaluate,
+    features,
+    models,
+    synth,
+    train,
+)
 from hearfelt.errors import HearfeltError
 
 app = typer.Typer(
@@ -23,6 +34,7 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("features")(features.features)
+app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(models.app, name="models")

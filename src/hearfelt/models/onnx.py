@@ -13,8 +13,8 @@ import numpy as np
 from hearfelt.errors import ModelError, OptionError, unknown_name
 from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
-from hearfelt.labels import emotion
-from hearfelt.types import Audio, Evidence, FloatArray, Segment
+from hearfelt.labels import DIMENSIONS, emotion
+from hearfelt.types import Audio, Emotion, Evidence, FloatArray, Segment
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -183,16 +183,22 @@ class VoiceModel:
         source = f"voice/{self.name}"
         if answer is None:
             flat = [1 / len(self.labels)] * len(self.labels)
-            return Evidence(source, segment, emotion(self.labels, flat), 0.0, note)
+            return Evidence(source, segment, self._felt(flat), 0.0, note)
         scaled = answer[: len(self.labels)].astype(np.float64) / float(self.card["temperature"])
         shares = np.exp(scaled - scaled.max())
         probabilities = (shares / shares.sum()).tolist()
-        felt = emotion(self.labels, probabilities)
+        felt = self._felt(probabilities)
         if len(answer) > len(self.labels):
             arousal, valence, dominance = (float(value) for value in answer[len(self.labels) :])
             felt = replace(felt, arousal=arousal, valence=valence, dominance=dominance)
         reliability = float(self.card.get("reliability", 1.0))
         return Evidence(source, segment, felt, reliability)
+
+    def _felt(self, probabilities: Sequence[float]) -> Emotion:
+        """An emotion; its dimensions are derived where all labels have published coordinates."""
+        if all(label in DIMENSIONS for label in self.labels):
+            return emotion(self.labels, probabilities)
+        return Emotion(self.labels, tuple(float(p) for p in probabilities))
 
 
 def read_card(folder: Path, needed: Sequence[str] = _NEEDED) -> dict[str, Any]:

@@ -1,50 +1,40 @@
-"""``python -m hearfelt.training RECIPE --data FOLDER --out RUN``: train, judge and publish a recipe."""
+"""``python -m hearfelt.training RECIPE …``: as ``hearfelt train``, for ``accelerate launch -m``."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hearfelt.errors import HearfeltError, MissingExtraError
+from hearfelt.errors import HearfeltError
+from hearfelt.training import command
+from hearfelt.training.watch import How
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stages asked for; 2 where hearfelt says no, with its sentence on standard error."""
-    options = _parser().parse_args(arguments)
+    given = _parser().parse_args(arguments)
+    stages = given.stage or ("folds", "final", *(("publish",) if given.weights else ()))
     try:
-        _run(options)
+        command.train(
+            command.Order(
+                given.recipe,
+                given.data,
+                given.out,
+                stages,
+                given.fold,
+                command.settings(given.set),
+                given.weights,
+                How(given.device, given.tensorboard, False, given.workers),
+            ),
+            report,
+        )
     except HearfeltError as error:
         print(f"hearfelt: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _run(options: argparse.Namespace) -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("training", "torch", "train") from None
-    from hearfelt.training import inputs, publish, recipe, run
-
-    chosen = recipe.load(options.recipe)
-    out = options.out or Path("runs") / chosen.name
-    run.open_folder(chosen, out)
-    if {"folds", "final"} & set(options.stage):
-        clips = inputs.load(chosen, options.data, out.parent / "cache", report)
-        if "folds" in options.stage and chosen.protocol.kind != "none":
-            folds = run.protocol_splits(chosen, clips, options.data)
-            run.run_folds(chosen, clips, folds, out, report, options.fold)
-        if "final" in options.stage:
-            run.run_final(chosen, clips, out, report)
-    if "publish" in options.stage:
-        if options.weights is None:
-            report("no --weights folder given: nothing is published")
-        else:
-            publish.publish(chosen, out, options.weights)
 
 
 def report(line: str) -> None:
@@ -54,22 +44,15 @@ def report(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hearfelt.training", description=__doc__)
-    parser.add_argument("recipe", type=Path, help="a TOML file, see recipes/")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(os.environ.get("HEARFELT_DATA", "../shared/data")),
-        help="folder that holds audio/ and emobox/ (default: HEARFELT_DATA, else ../shared/data)",
-    )
+    parser.add_argument("recipe", help="a TOML file, see recipes/, or a corpus of your own")
+    parser.add_argument("--data", help="what it learns from (default: HEARFELT_DATA, else ../shared/data)")
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<name of the recipe>)")
-    parser.add_argument(
-        "--stage",
-        nargs="+",
-        choices=("folds", "final", "publish"),
-        default=("folds", "final", "publish"),
-        help="what to do; finished folds are not done again, an interrupted one goes on (default: all)",
-    )
+    parser.add_argument("--stage", nargs="+", help="folds, final, publish (default: folds final)")
     parser.add_argument("--fold", type=int, nargs="+", default=(), help="only these folds (default: all)")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], help="KEY=VALUE of the recipe")
+    parser.add_argument("--device", default="auto", help="auto, cpu or accelerate")
+    parser.add_argument("--tensorboard", action="store_true", help="write curves")
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure clips")
     parser.add_argument("--weights", type=Path, help="where to publish, such as src/hearfelt/weights/base")
     return parser
 

@@ -55,19 +55,20 @@ def parse(settings: Sequence[str]) -> dict[str, Any]:
 def as_table(options: Any) -> dict[str, Any]:
     """An options dataclass as a table that TOML can hold: no None, lists for tuples."""
     return {
-        f.name: _plain(value)
+        f.name: as_plain(value)
         for f in dataclasses.fields(options)
         if (value := getattr(options, f.name)) is not None
     }
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
+    """A value as TOML can hold it: tables for dataclasses, lists for tuples."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return as_table(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [as_plain(item) for item in value]
     return value
 
 

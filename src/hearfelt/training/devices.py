@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from hearfelt.errors import MissingExtraError, unknown_name
+from hearfelt.training.watch import DEVICES
 
 T = TypeVar("T")
-
-KINDS = ("auto", "cpu", "accelerate")
 
 
 class Device:
@@ -131,8 +130,8 @@ def choose(kind: str, bf16: bool) -> Device:
     Raises:
         OptionError: another name.
     """
-    if kind not in KINDS:
-        raise unknown_name("device", kind, KINDS)
+    if kind not in DEVICES:
+        raise unknown_name("device", kind, DEVICES)
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if kind == "accelerate" or (kind == "auto" and (several or torch.cuda.is_available())):
         return Accelerated(bf16)

@@ -89,7 +89,7 @@ class NeuralClassifier:
         answers = self.predict_proba(inputs)
         source = f"voice/{self.recipe_.name}"
         return [
-            Evidence(source, _segment(one), felt(self.classes_, row)) for one, row in zip(inputs, answers)
+            Evidence(source, segment_of(one), felt(self.classes_, row)) for one, row in zip(inputs, answers)
         ]
 
     def save(self, folder: Path) -> None:
@@ -111,7 +111,7 @@ class NeuralClassifier:
 
         card = read_card(Path(folder))
         try:
-            recipe = from_table(Recipe, json.loads(json.dumps(_given(card["recipe"]))))
+            recipe = from_table(Recipe, json.loads(json.dumps(given(card["recipe"]))))
         except (KeyError, OptionError) as error:
             raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
         model = cls(recipe)
@@ -130,7 +130,7 @@ class NeuralClassifier:
         measured = measure.logmels(
             inputs, self.recipe_.features, cache=self.cache, report=self.report, workers=self.workers
         )
-        return batches.gather([_example(one) for one in inputs], self.classes_, measured)
+        return batches.gather([example_of(one) for one in inputs], self.classes_, measured)
 
 
 def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
@@ -141,14 +141,15 @@ def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
     return Emotion(tuple(labels), tuple(shares))
 
 
-def _given(stored: Any) -> Any:
+def given(stored: Any) -> Any:
     """A stored recipe without the keys that are None: TOML has none of those."""
     if isinstance(stored, dict):
-        return {key: _given(value) for key, value in stored.items() if value is not None}
+        return {key: given(value) for key, value in stored.items() if value is not None}
     return stored
 
 
-def _segment(source: Input) -> Segment:
+def segment_of(source: Input) -> Segment:
+    """The stretch that an input is."""
     if isinstance(source, Audio):
         return Segment(source.start_s, source.end_s, None, source.channel)
     if isinstance(source, Example) and source.segment is not None:
@@ -159,7 +160,8 @@ def _segment(source: Input) -> Segment:
     return Segment(0.0, audio.probe(Path(path)).duration_s or 0.0)
 
 
-def _example(source: Input) -> Example:
+def example_of(source: Input) -> Example:
+    """An input as an example, without a label where it brings none."""
     return source if isinstance(source, Example) else Example(measure.name(source), None)
 
 

@@ -72,16 +72,27 @@ class Batch:
     dimensions: torch.Tensor
 
 
-def load(recipe: Recipe, data: Path, cache: Path, report: Report, workers: int = 1) -> Clips:
+def load(recipe: Recipe, data: Path | str, cache: Path, report: Report, workers: int = 1) -> Clips:
     """All clips of a recipe's data, log-mels measured or taken from the cache.
 
     Raises:
         CorpusError: a corpus is missing or broken, or a label is neither learnt, mapped nor dropped.
     """
-    examples = table.read(recipe.data, data)
-    measured = measure.logmels(examples, recipe.features, cache=cache, report=report, workers=workers)
-    labels = recipe.data.labels or table.labels_of(examples)
-    return gather(examples, labels, measured, functionals=recipe.functionals.use)
+    return measured(recipe, table.read(recipe.data, data), cache, report, workers)
+
+
+def measured(
+    recipe: Recipe, examples: Sequence[Example], cache: Path | None, report: Report, workers: int = 1
+) -> Clips:
+    """The clips of a table that was read before.
+
+    Raises:
+        CorpusError: clips that cannot be measured, or fewer than two labels.
+    """
+    found = table.labels_of(examples)
+    heard = measure.logmels(examples, recipe.features, cache=cache, report=report, workers=workers)
+    labels = recipe.data.labels or found
+    return gather(examples, labels, heard, functionals=recipe.functionals.use)
 
 
 def gather(

@@ -24,8 +24,8 @@ class DataOptions:
     """What is learnt.
 
     Args:
-        corpora: names from `hearfelt.datasets.corpora.CORPORA`.
-        labels: the labels of the network, in the order of its outputs.
+        corpora: names from `hearfelt.datasets.corpora.CORPORA`; empty where the data is the user's own.
+        labels: the labels of the network, in the order of its outputs; empty takes those of the data, sorted.
         relabel: label of a corpus to the label to learn.
         drop: labels whose clips are left out.
         per_epoch: clips drawn from each corpus in an epoch, evenly over its labels; a corpus that is not
@@ -45,9 +45,11 @@ class ProtocolOptions:
 
     Args:
         kind: ``speaker_folds`` (all corpora together), ``loso`` (leave one speaker out), ``emobox`` (fold
-            files) or ``none`` (nothing is held out: a run that others start from).
-        folds: how many folds ``speaker_folds`` makes.
-        seed: deals the speakers.
+            files), ``official`` (the column ``split``), ``clip_folds`` (clips are dealt, so that speakers are
+            in training and test: says nothing of people who were not heard) or ``none`` (nothing is held
+            out: a run that others start from).
+        folds: how many folds ``speaker_folds`` and ``clip_folds`` make.
+        seed: deals the speakers or clips.
         corpus: whose speakers are held out, with ``loso`` and ``emobox``; all other corpora are learnt from
             in every fold. May be left out where there is one corpus.
     """
@@ -58,7 +60,7 @@ class ProtocolOptions:
     corpus: str = ""
 
     def __post_init__(self) -> None:
-        kinds = ("speaker_folds", "loso", "emobox", "none")
+        kinds = ("speaker_folds", "loso", "emobox", "official", "clip_folds", "none")
         if self.kind not in kinds:
             raise unknown_name("protocol", self.kind, kinds)
 
@@ -91,7 +93,18 @@ class FunctionalsOptions:
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """Size of the network; see `hearfelt.models.neural.NetworkOptions`, which it becomes."""
+    """Size of the network; becomes a `hearfelt.models.neural.NetworkOptions`.
+
+    Args:
+        stem: channels of the first convolution, which halves time and frequency.
+        channels: of each residual block.
+        width: size of the vector of a step, after the GRU.
+        attention: hidden size of the attentive pooling.
+        dropout: before the last layer, and on the steps that enter the GRU at half the rate.
+        floor_db: power this far under the loudest bin is lifted to there: hides how quiet the room was.
+        level_db: how far the level of a clip may lie from that of the training data before its effect fades.
+        dimensions: also learn arousal, valence and dominance from ratings.
+    """
 
     stem: int = 24
     channels: tuple[int, ...] = (24, 48, 96, 192)
@@ -109,9 +122,16 @@ class LoopOptions:
 
     Args:
         epochs: all of them are run, unless ``patience`` stops early.
+        batch: clips a step, times ``accumulate``.
+        learning_rate: the highest of the cycle.
+        weight_decay: of AdamW, on matrices alone.
+        warm_up: share of the steps in which the learning rate rises.
+        smoothing: label smoothing.
         average: decay a step of the running average of the weights (Polyak averaging), which is what is kept.
+        clip_norm: gradients are scaled down to this norm.
         bf16: compute in bfloat16 where that is safe and the processor can; elsewhere in float32.
         max_s: training clips are cut to this length.
+        threads: of torch, on a CPU.
         dimension_weight: of the CCC loss beside the cross-entropy; read where the network has ``dimensions``.
         absent: share of the loss in which a clip also says that labels its corpus lacks are wrong.
         accumulate: batches whose gradients make one step together.

@@ -8,9 +8,7 @@ by `hearfelt.models.onnx.VoiceModel`), ``out/heldout.npz`` what they said of tho
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from hearfelt.datasets import splits
 from hearfelt.datasets.splits import Split
 from hearfelt.errors import ModelError, OptionError
 from hearfelt.evaluation import protocols
@@ -26,12 +23,16 @@ from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel
 from hearfelt.models.neural import Linear, VoiceEnsemble, VoiceNetwork
-from hearfelt.training import export, linear, loop
+from hearfelt.training import deal, export, linear, loop
 from hearfelt.training.files import atomic, write_json, write_state
 from hearfelt.training.inputs import Clips
 from hearfelt.training.recipe import Recipe
+from hearfelt.training.runfolder import describe, open_folder
+from hearfelt.training.scored import collect
 from hearfelt.training.watch import How, Report
 from hearfelt.types import FloatArray
+
+__all__ = ["collect", "describe", "open_folder", "run_final", "run_folds"]
 
 TRAINED = "trained on the ratings of the corpora with a concordance loss"
 """What the card says of the dimensions of a network that has learnt them."""
@@ -40,87 +41,9 @@ UNJUDGED_WEIGHT = 0.5
 """Of the linear model in a run without folds: between the networks alone and as much again. Not measured."""
 
 
-def describe(recipe: Recipe) -> dict[str, Any]:
-    """What repeats a run: its options, seed, code and versions."""
-    return {
-        "recipe": dataclasses.asdict(recipe),
-        "seed": recipe.seed,
-        "commit": commit(),
-        "torch": torch.__version__,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-    }
-
-
-def commit() -> str:
-    """The git commit of the code, a plus where files differ from it; "uncommitted" where there is none."""
-    here = Path(__file__).parent
-    try:
-        run = [
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=20, check=True)
-            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--", "."))
-        ]
-    except (OSError, subprocess.SubprocessError):
-        return "uncommitted"
-    return run[0].stdout.strip() + ("+" if run[1].stdout.strip() else "")
-
-
-def open_folder(recipe: Recipe, out: Path) -> None:
-    """Make the run's folder, or check that it belongs to the same recipe.
-
-    Raises:
-        OptionError: the folder holds a run with other options.
-    """
-    path = out / "run.json"
-    out.mkdir(parents=True, exist_ok=True)
-    options = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    if path.is_file():
-        stored = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-        if _filled(stored, json.loads(json.dumps(dataclasses.asdict(Recipe())))) != options:
-            raise OptionError(
-                f"{out} holds a run with other options: give another --out or remove that folder"
-            )
-        return
-    write_json(path, describe(recipe))
-
-
-def _filled(stored: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """A stored recipe with the options that it is too old to name: they had the default's effect."""
-    sections = {
-        name: defaults[name] | value if isinstance(value, dict) and name in defaults else value
-        for name, value in stored.items()
-    }
-    return defaults | sections
-
-
 def protocol_splits(recipe: Recipe, clips: Clips, data: Path) -> list[Split]:
-    """The folds of the recipe's protocol; none for ``none``.
-
-    Raises:
-        OptionError: a protocol of one corpus, several corpora, and no word which.
-    """
-    kind, corpus = recipe.protocol.kind, recipe.protocol.corpus
-    if kind == "none":
-        return []
-    if kind == "speaker_folds":
-        return splits.speaker_folds(clips.examples, recipe.protocol.folds, recipe.protocol.seed)
-    if not corpus and len(recipe.data.corpora) == 1:
-        corpus = recipe.data.corpora[0]
-    if corpus not in recipe.data.corpora:
-        raise OptionError(
-            f"the protocol {kind} holds out speakers of one corpus, and the recipe names {corpus or 'none'}: "
-            f"set protocol.corpus to one of {', '.join(recipe.data.corpora)}"
-        )
-    own = [i for i, e in enumerate(clips.examples) if e.corpus == corpus]
-    other = tuple(i for i, e in enumerate(clips.examples) if e.corpus != corpus)
-    examples = [clips.examples[i] for i in own]
-    if kind == "loso":
-        found = splits.leave_one_speaker_out(examples)
-    else:
-        found = splits.emobox(examples, data / "emobox" / corpus)
-    return [
-        Split(f.name, tuple(sorted((*other, *(own[i] for i in f.train)))), tuple(own[i] for i in f.test))
-        for f in found
-    ]
+    """The folds of the recipe's protocol; see `hearfelt.training.deal.folds`."""
+    return deal.folds(recipe.protocol, clips.examples, data)
 
 
 def run_folds(
@@ -231,7 +154,7 @@ def fuse(recipe: Recipe, clips: Clips, out: Path) -> HeldOut:
         folder = out / f"fold{number}"
         logits = answers["networks"].mean(axis=0) + weights[number] * answers["linear"]
         with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
-            _held_out(clips, answers["test"].tolist(), logits, number).save(stream)
+            held_out(clips, answers["test"].tolist(), logits, number).save(stream)
         if not (folder / "model.onnx").is_file() or _weight_of(folder) != weights[number]:
             ensemble = load_ensemble(recipe, folder, weights[number])
             save_ensemble(ensemble, recipe, folder, f"{recipe.name}-fold{number}")
@@ -260,7 +183,7 @@ def best_weight(recipe: Recipe, clips: Clips, answers: Sequence[dict[str, np.nda
     losses = []
     for weight in recipe.functionals.weights:
         parts = [
-            _held_out(clips, a["test"].tolist(), a["networks"].mean(axis=0) + weight * a["linear"], n)
+            held_out(clips, a["test"].tolist(), a["networks"].mean(axis=0) + weight * a["linear"], n)
             for n, a in enumerate(answers)
         ]
         held = protocols.join(parts)
@@ -268,20 +191,6 @@ def best_weight(recipe: Recipe, clips: Clips, answers: Sequence[dict[str, np.nda
         own = [part.calibrated_log_loss() for part in each]
         losses.append(float(np.mean(own)))
     return recipe.functionals.weights[int(np.argmin(losses))]
-
-
-def collect(out: Path) -> HeldOut:
-    """Join what the finished folds said, and write it and its scores."""
-    parts = [protocols.load(path) for path in sorted(out.glob("fold*/heldout.npz"))]
-    if not parts:
-        raise OptionError(f"no fold of {out} is finished: run its folds first")
-    held = protocols.join(parts)
-    with atomic(out / "heldout.npz") as part, part.open("wb") as stream:
-        held.save(stream)
-    write_json(
-        out / "scores.json", protocols.by_group(held) | {"mean_over_folds": protocols.mean_over_folds(held)}
-    )
-    return held
 
 
 def run_final(
@@ -376,7 +285,8 @@ def load_ensemble(recipe: Recipe, folder: Path, weight: float) -> VoiceEnsemble:
     return VoiceEnsemble(members, model, weight).eval()
 
 
-def _held_out(clips: Clips, test: Sequence[int], logits: np.ndarray, fold: int) -> HeldOut:
+def held_out(clips: Clips, test: Sequence[int], logits: np.ndarray, fold: int) -> HeldOut:
+    """What a model said of the clips at ``test``."""
     chosen = [clips.examples[i] for i in test]
     return HeldOut(
         file=np.array([Path(e.file).name for e in chosen]),

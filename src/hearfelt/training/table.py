@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -9,39 +10,80 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hearfelt.datasets import corpora, manifest
-from hearfelt.errors import CorpusError
+from hearfelt.datasets import corpora, formats, manifest, votes
+from hearfelt.datasets.formats import ReadOptions
+from hearfelt.errors import CorpusError, OptionError
+from hearfelt.labels import canonical
 from hearfelt.training.recipe import DataOptions
 from hearfelt.types import Example, to_dict
 
 
-def read(options: DataOptions, data: Path) -> list[Example]:
+def read(options: DataOptions, data: Path | str, *, unlabelled: bool = False) -> list[Example]:
     """The examples to learn from, relabelled.
 
     Args:
         data: the folder that holds ``audio/<corpus>`` where the recipe names corpora; else what
-            `hearfelt.datasets.read` takes: a folder per class, a table, a known corpus.
+            `hearfelt.datasets.read` takes: a folder per class, a table, ``NAME:PATH``.
+        unlabelled: keep clips without a gold label; other columns may teach something.
 
     Raises:
         CorpusError: a corpus is missing or broken, or a label is neither learnt, mapped nor dropped.
     """
     if options.corpora:
-        parts = [corpora.read(name, data) for name in options.corpora]
+        parts = [corpora.read(name, Path(data)) for name in options.corpora]
     else:
-        parts = [_own(data)]
+        parts = [own(data, options)]
     found: list[Example] = []
     for part in parts:
-        wanted = options.labels or [str(options.relabel.get(str(e.gold), str(e.gold))) for e in part]
-        found += manifest.relabel(part, mapping=options.relabel, drop=options.drop, labels=wanted)
+        wanted = options.labels or [options.relabel.get(e.gold, e.gold) for e in part if e.gold]
+        kept = [e for e in votes.label(part) if e.gold] if not unlabelled else votes.label(part)
+        labelled = manifest.relabel(kept, mapping=options.relabel, drop=options.drop, labels=wanted)
+        bare = [e for e in kept if e.gold is None]
+        found += [_softened(e, options) for e in (*labelled, *bare)]
     if not found:
         raise CorpusError(f"{data} holds no labelled clip to learn from: label some, or drop fewer labels")
     return found
 
 
-def _own(data: Path) -> list[Example]:
-    from hearfelt.datasets import corpora as known  # readers: datasets.read
+def own(data: Path | str, options: DataOptions) -> list[Example]:
+    """A user's own corpus: anything that `hearfelt.datasets.read` takes.
 
-    return known.read(data.name, data.parent.parent)
+    Labels are named as everywhere here; one that is known nowhere is taken as it is where the recipe learns,
+    maps or drops it. Clips that name no corpus are of one called like the folder or table.
+
+    Raises:
+        CorpusError: nothing is there, it is broken, or it has a label that neither hearfelt nor the recipe
+            knows.
+    """
+    name, path = formats.recognise(data)
+    if name in corpora.CORPORA:
+        return corpora.read_folder(name, path)
+    known = {*options.labels, *options.relabel, *options.drop}
+
+    def named(label: str) -> str:
+        try:
+            return label if label in known else canonical(label)
+        except OptionError as error:
+            raise OptionError(
+                f"{error}; learn it by data.labels, or map it by data.relabel, or leave it out by data.drop"
+            ) from None
+
+    found = formats.FORMATS[name].read(path, ReadOptions(label=named))
+    return [e if e.corpus else dataclasses.replace(e, corpus=path.resolve().stem) for e in found]
+
+
+def _softened(example: Example, options: DataOptions) -> Example:
+    """The soft label with the names to learn; shares of labels that are not learnt are taken out."""
+    if not example.soft or not (options.relabel or options.drop or options.labels):
+        return example
+    shares: dict[str, float] = {}
+    for label, share in example.soft.items():
+        label = options.relabel.get(label, label)
+        if label not in options.drop and (not options.labels or label in options.labels):
+            shares[label] = shares.get(label, 0.0) + share
+    total = sum(shares.values())
+    soft = {label: share / total for label, share in shares.items()} if total > 0 else None
+    return dataclasses.replace(example, soft=soft)
 
 
 def labels_of(examples: Sequence[Example]) -> tuple[str, ...]:
@@ -65,7 +107,7 @@ def labels_of(examples: Sequence[Example]) -> tuple[str, ...]:
     return labels
 
 
-def facts(examples: Sequence[Example], data: Path) -> dict[str, Any]:
+def facts(examples: Sequence[Example], data: Path | str) -> dict[str, Any]:
     """What a run says of its data: where it was, a hash of the table, and counts by corpus."""
     return {
         "source": str(data),

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from hearfelt.errors import MissingExtraError
+from hearfelt.errors import MissingExtraError, unknown_name
 from hearfelt.training.files import atomic
 
 Report = Callable[[str], None]
 History = Sequence[Mapping[str, float]]
+DEVICES = ("auto", "cpu", "accelerate")
 
 
 class Watcher(Protocol):
@@ -173,6 +174,10 @@ class How:
     tensorboard: bool = False
     bars: bool = False
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise unknown_name("device", self.device, DEVICES)
 
     def watchers(self, report: Report, folder: Path) -> list[Watcher]:
         """Who is told of the learning in a folder."""

@@ -85,11 +85,13 @@ class NetworkRecipe:
     """Everything that decides what a run of a network with tasks learns.
 
     Args:
+        kind: says in a TOML file that it is a recipe of this kind.
         tasks: the first one decides which epoch is the best.
         sampling: ``each`` gives every clip once an epoch; ``even`` draws as many clips, evenly over the
             labels of each corpus. ``data.per_epoch`` goes before.
     """
 
+    kind: str = "network"
     name: str = "network"
     version: str = "1"
     seed: int = 1
@@ -103,6 +105,8 @@ class NetworkRecipe:
     protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
 
     def __post_init__(self) -> None:
+        if self.kind != "network":
+            raise unknown_name("kind of a recipe for networks", self.kind, ("network",))
         if self.sampling not in ("each", "even"):
             raise unknown_name("sampling", self.sampling, ("each", "even"))
         names = [task.name for task in self.tasks]

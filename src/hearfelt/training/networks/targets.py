@@ -25,6 +25,22 @@ NEUTRAL_VALENCE = 0.15
 Targets = Mapping[str, npt.NDArray[Any]]
 
 
+def named(
+    choices: Sequence[TaskChoice], examples: Sequence[Example], emotions: Sequence[str] = ()
+) -> tuple[TaskChoice, ...]:
+    """The choices with the labels of a table where they name none, so that all folds have the same.
+
+    Args:
+        emotions: of the task ``emotion``, where the recipe names them for all tasks.
+    """
+    found = []
+    for choice in choices:
+        own = emotions if choice.name == "emotion" else ()
+        labels = choice.labels or tuple(own) or _LABELS[choice.name](examples)
+        found.append(dataclasses.replace(choice, labels=labels))
+    return tuple(found)
+
+
 def resolve(choices: Sequence[TaskChoice], examples: Sequence[Example]) -> tuple[Task, ...]:
     """The tasks with their labels and class weights, taken from the examples to learn from.
 
@@ -36,7 +52,7 @@ def resolve(choices: Sequence[TaskChoice], examples: Sequence[Example]) -> tuple
 
 def _resolved(choice: TaskChoice, examples: Sequence[Example]) -> Task:
     labels = choice.labels or _LABELS[choice.name](examples)
-    _check(choice, labels, examples)
+    _check(choice, examples)
     task = Task(
         choice.name,
         choice.kind_,
@@ -53,12 +69,12 @@ def _resolved(choice: TaskChoice, examples: Sequence[Example]) -> Task:
     return dataclasses.replace(task, class_weights=weights)
 
 
-def _check(choice: TaskChoice, labels: Sequence[str], examples: Sequence[Example]) -> None:
+def _check(choice: TaskChoice, examples: Sequence[Example]) -> None:
     column = {"dimensions": "arousal, valence and dominance", "characters": "text", "sentiment": "text"}
     if choice.name == "dimensions":
         taught = sum(any(value is not None for value in _ratings(e)) for e in examples)
     else:
-        taught = len(labels)
+        taught = len(_LABELS[choice.name](examples))
     few = 1 if choice.name == "characters" else 2
     if taught < few:
         raise CorpusError(
