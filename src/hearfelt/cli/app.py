@@ -19,6 +19,7 @@ from hearfelt.cli import (
     evaluate,
     features,
     models,
+    search,
     synth,
     train,
 )
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("features")(features.features)
 app.command("train")(train.train)
+app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(models.app, name="models")

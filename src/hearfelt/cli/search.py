@@ -1,0 +1,47 @@
+"""``hearfelt search``: better options of a recipe, by Optuna on held-out training speakers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def search(
+    recipe: Annotated[str, typer.Argument(help="A recipe (.toml) with a table [search].")],
+    trials: Annotated[int, typer.Option(help="Trials at the end, those of earlier calls with them.")] = 20,
+    data: Annotated[
+        str | None,
+        typer.Option(help="What it learns from; holds audio/ of known corpora. [default: HEARFELT_DATA]"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; a search goes on there. [default: runs/NAME-search]")
+    ] = None,
+    fold: Annotated[int, typer.Option(help="Whose training speakers are used, counted from 0.")] = 0,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Set a key of the recipe: loop.epochs=3; may be given again."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or accelerate (GPUs, several processes).")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that measure clips.", min=1)] = 1,
+) -> int:
+    """Search for better options; test speakers are never heard. The best recipe is written as TOML."""
+    from hearfelt.training import command
+    from hearfelt.training import search as searching
+    from hearfelt.training.watch import How
+
+    how = How(device, workers=workers)
+    plan, source = command.prepare(
+        command.Order(recipe, data, settings=command.settings(setting or []), how=how), _report
+    )
+    order = searching.Search(out or Path("runs") / f"{plan.recipe.name}-search", trials, fold, how)
+    best = searching.search(plan, source, order, _report)
+    print(f"{best}: the best recipe; learn it by hearfelt train {best}" + (f" --data {data}" if data else ""))
+    return 0
+
+
+def _report(line: str) -> None:
+    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
