@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hearfelt.errors import HearfeltError
+    from hearfelt.models.classical import ClassicalModel
     from hearfelt.pipeline.offline import Recognizer, analyze
     from hearfelt.pipeline.options import RecognizerOptions
+    from hearfelt.training.estimator import NeuralClassifier
+    from hearfelt.training.networks.model import TaskClassifier
+    from hearfelt.training.saved import load_model
     from hearfelt.types import (
         Audio,
         Emotion,
@@ -36,6 +40,10 @@ _HOMES = {
     "analyze": "hearfelt.pipeline.offline",
     "Recognizer": "hearfelt.pipeline.offline",
     "RecognizerOptions": "hearfelt.pipeline.options",
+    "ClassicalModel": "hearfelt.models.classical",
+    "NeuralClassifier": "hearfelt.training.estimator",
+    "TaskClassifier": "hearfelt.training.networks.model",
+    "load_model": "hearfelt.training.saved",
     **dict.fromkeys(
         (
             "Audio",
@@ -56,20 +64,24 @@ _HOMES = {
 
 __all__ = [
     "Audio",
+    "ClassicalModel",
     "Emotion",
     "Estimate",
     "Evidence",
     "Features",
     "HearfeltError",
+    "NeuralClassifier",
     "Recognizer",
     "RecognizerOptions",
     "Report",
     "Segment",
+    "TaskClassifier",
     "Transcript",
     "Word",
     "__version__",
     "analyze",
     "from_dict",
+    "load_model",
     "to_dict",
 ]
 

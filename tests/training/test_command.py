@@ -15,8 +15,9 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("onnx")
 
+import hearfelt
 from hearfelt.audio import read
-from hearfelt.errors import CorpusError, HearfeltError, OptionError, RunError
+from hearfelt.errors import CorpusError, HearfeltError, ModelError, OptionError, RunError
 from hearfelt.evaluation import protocols
 from hearfelt.models import classical as models
 from hearfelt.models.onnx import VoiceModel
@@ -297,3 +298,29 @@ def test_labels_without_coordinates_have_no_dimensions(
     sound = read(own_clips / "sad" / "ann" / "0.wav")[0]
     (evidence,) = VoiceModel.load(tmp_path / "final").predict([sound])
     assert evidence.emotion.labels == ("anger", "calm", "grumpy") and evidence.emotion.arousal is None
+
+
+def test_one_door_loads_every_model(own_run: tuple[Path, list[str]], own_clips: Path, tmp_path: Path) -> None:
+    sounds = [str(own_clips / "sad" / "ann" / "0.wav"), own_clips / "angry" / "ben" / "1.wav"]
+    voice = hearfelt.load_model(own_run[0] / "final")
+    expected = VoiceModel.load(own_run[0] / "final").predict([read(Path(s))[0] for s in sounds])
+    rows = [one.emotion.probabilities for one in expected]
+    np.testing.assert_allclose(voice.predict_proba(sounds), rows, atol=1e-6)
+    assert [one.source for one in voice.predict(sounds)] == ["voice/mine", "voice/mine"]
+    with pytest.raises(ModelError, match="holds weights that learn no more: train anew"):
+        voice.fit([])
+    voice.save(tmp_path / "copy")
+    np.testing.assert_array_equal(
+        hearfelt.load_model(tmp_path / "copy").predict_proba(sounds), voice.predict_proba(sounds)
+    )
+    trees, _ = heard(
+        Order(written(tmp_path, CLASSICAL), str(own_clips), tmp_path / "trees", stages=("final",))
+    )
+    model = hearfelt.load_model(trees / "final")
+    assert isinstance(model, hearfelt.ClassicalModel)
+    assert model.predict_proba(sounds).shape == (2, 3)
+    with pytest.raises(ModelError, match="there is no model in"):
+        hearfelt.load_model(tmp_path)
+    shipped = Path(hearfelt.__file__).parent / "weights" / "words"
+    with pytest.raises(ModelError, match="which judges no sound"):
+        hearfelt.load_model(shipped)
