@@ -197,4 +197,4 @@ def test_ratings_are_read_from_the_manifest(tmp_path: Path) -> None:
 
 def test_the_card_says_what_the_dimensions_are() -> None:
     assert "were not measured on speakers" in card._dimensions(run.TRAINED)
-    assert "No corpus here has dimensional ratings" in card._dimensions("derived from")
+    assert "They were not learnt from ratings" in card._dimensions("derived from")

@@ -127,7 +127,7 @@ def test_a_run_on_known_corpora(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ):
         assert part in page, part
     assert app.run(["models", str(weights)]) == 0
-    assert capsys.readouterr().out.startswith("# Voice model `mine` 1")
+    assert capsys.readouterr().out.startswith(f"# Voice model `mine` {card['version']}\n")
 
 
 @pytest.mark.parametrize(
