@@ -89,3 +89,12 @@ def test_the_code_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks("python")
     exec(compile(code, "tutorial", "exec"), {})
     assert capsys.readouterr().out.startswith("('anger', 'neutral', 'sadness') (")
+
+
+def test_the_code_of_the_page_on_training_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
+    (desk / "clips").rename(desk / "my_clips")
+    (code,) = [text for text in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if ".save(" in text]
+    exec(compile(code, "training", "exec"), {})
+    shares = capsys.readouterr().out.strip().strip("()").split(", ")
+    assert len(shares) == 3 and sum(map(float, shares)) == pytest.approx(1, abs=1e-5)
