@@ -222,6 +222,20 @@ def test_clips_without_labels_still_teach_other_tasks(own_table: Path, tmp_path:
     assert len(runner.read(only, tmp_path / "some.csv")) == 26
 
 
+def test_the_text_of_a_clip_that_is_cut_is_not_learnt(own_table: Path, tmp_path: Path) -> None:
+    settings = {"tasks": [{"name": "characters"}], "network.functionals": "", "augment.mixup": 0.0}
+    recipe, clips = clips_of(plan(tmp_path, settings), own_table, tmp_path)
+    tasks = targets.resolve(recipe.tasks, clips.examples)
+    lengths = sorted(clips.clips.length(i) for i in range(27))
+    longest = lengths[13]
+    cut = dataclasses.replace(recipe, loop=dataclasses.replace(recipe.loop, max_s=longest * 0.01))
+    for chosen, expected in ((recipe, 27), (cut, sum(n <= longest for n in lengths))):
+        teaching = Teaching(chosen, tasks, clips, range(27))
+        taught = [(b.targets["characters"] >= 0).any(dim=1) for b in teaching.batches(0)]
+        assert int(torch.cat(taught).sum()) == expected
+        assert (teaching.targets["characters"] >= 0).any(axis=1).all()
+
+
 def test_mistakes_are_one_sentence(own_table: Path, tmp_path: Path) -> None:
     sevens = {"features.n_mels": 7, "tasks": [{"name": "emotion"}]}
     with pytest.raises(OptionError, match=r"features.n_mels = 7 are too few bins for functionals: use 20"):

@@ -123,7 +123,21 @@ class Teaching:
             for task in tasks
             if task.name == "emotion" and task.kind == "single"
         }
+        self._taught = self.targets | self._whole_texts()
         self._drawn = _drawable(recipe, material, self.indices)
+
+    def _whole_texts(self) -> dict[str, npt.NDArray[Any]]:
+        """Texts of clips that are not cut to ``loop.max_s``; those of others no longer fit what is heard."""
+        if "characters" not in self.targets:
+            return {}
+        texts, longest_s = self.targets["characters"].copy(), self.recipe.loop.max_s
+        hop_s = self.recipe.features.hop_ms / 1000
+        clips = self.material.clips
+        for row in range(len(texts)):
+            heard_s = clips.durations_s[row] if self.material.waveform else clips.length(row) * hop_s
+            if heard_s > longest_s:
+                texts[row] = -1
+        return {"characters": texts}
 
     @property
     def steps(self) -> int:
@@ -172,8 +186,8 @@ class Teaching:
             x,
             lengths,
             functionals,
-            of(own, self.targets),
-            of(other, self.targets),
+            of(own, self._taught),
+            of(other, self._taught),
             of(own, self.allowed),
             of(other, self.allowed),
             share,
