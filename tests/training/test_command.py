@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ pytest.importorskip("onnx")
 
 import hearfelt
 from hearfelt.audio import read
-from hearfelt.errors import CorpusError, HearfeltError, ModelError, OptionError, RunError
+from hearfelt.errors import CorpusError, HearfeltError, MissingExtraError, ModelError, OptionError, RunError
 from hearfelt.evaluation import protocols
 from hearfelt.models import classical as models
 from hearfelt.models.onnx import VoiceModel
@@ -262,6 +263,15 @@ def test_a_wrong_order_is_one_sentence(
     with pytest.raises(HearfeltError, match=message):
         heard(Order(out=tmp_path / "run", **given))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("kind", "library"), [("voice", "torch"), ("classical", "scikit-learn")])
+def test_a_missing_library_is_named(kind: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, kinds.KINDS[kind].library[0], None)
+    with pytest.raises(
+        MissingExtraError, match=rf"training needs {library}, .*pip install 'hearfelt\[train\]'"
+    ):
+        kinds.KINDS[kind].load()
 
 
 def test_stages_are_checked_first() -> None:

@@ -288,3 +288,27 @@ def test_a_waveform_network_hears_the_sounds(own_table: Path, tmp_path: Path) ->
     assert table.digest(clips.examples) == table.digest(runner.read(recipe, own_table))
     x, lengths = material.padded([first[:5], first[:3]])
     assert x.shape == (2, 5) and lengths.tolist() == [5, 3] and not x[1, 3:].any()
+
+
+def test_a_speech_encoder_learns_by_lora(own_clips: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("peft")
+    wave = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+    size = {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+    torch.manual_seed(0)
+    config = transformers.Wav2Vec2Config(**wave, **size)
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path / "encoder")
+    options = {"source": str(tmp_path / "encoder"), "tuning": "lora", "width": 8}
+    settings = {"network.kind": "encoder", "network.options": options, "network.functionals": ""}
+    settings |= {"tasks": [{"name": "emotion"}], "loop.epochs": 1}
+    (tmp_path / "many.toml").write_text(RECIPE, encoding="utf-8")
+    order = Order(str(tmp_path / "many.toml"), str(own_clips), tmp_path / "run", ("final",), (), settings)
+    lines: list[str] = []
+    out = command.train(order, lines.append)
+    assert lines[0].startswith("this network hears the waveform: clips are cut to loop.max_s")
+    kept = torch.load(out / "final" / "network.pt")["state"]
+    assert any("lora_" in name for name in kept) and not any("attention.k_proj" in name for name in kept)
+    assert json.loads((out / "final" / "model.json").read_text(encoding="utf-8"))["kind"] == "network"
+    model = TaskClassifier.load(out / "final")
+    sounds = sorted(own_clips.rglob("*.wav"))[:2]
+    np.testing.assert_allclose(model.predict_proba(sounds).sum(axis=1), 1, rtol=1e-5)

@@ -140,7 +140,9 @@ def _scored(scores: Mapping[str, Any], path: Path, protocol: str) -> Iterator[st
             f"({protocol}); {path}"
         )
     for name, figures in scores.get("tasks", {}).items():
-        yield f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items())
+        yield f"{name}: " + ", ".join(
+            f"{key} {value:.3f}" for key, value in figures.items() if key != "clips"
+        )
 
 
 def write_recipe(order: Order, path: Path, report: Report) -> None:
