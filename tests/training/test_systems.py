@@ -14,6 +14,7 @@ pytest.importorskip("onnx")
 from hearfelt.audio import read
 from hearfelt.datasets import corpora
 from hearfelt.errors import CorpusError, ModelError, OptionError
+from hearfelt.models.networks.table import NETWORKS
 from hearfelt.models.onnx import VoiceModel
 from hearfelt.training import changes, recipe, systems
 from hearfelt.training.estimator import NeuralClassifier
@@ -86,9 +87,35 @@ def test_what_cannot_be_learnt_is_said(made_recipe: Path, table: list[Example], 
 
 
 def test_every_name_of_the_table_makes_a_model() -> None:
+    assert {name for name in NETWORKS if name != "encoder"} < set(systems.SYSTEMS)
     for name in systems.SYSTEMS:
         model = systems.make(name)
         assert callable(model.fit) and callable(model.predict_proba), name
+
+
+def test_networks_by_name_take_the_keys_of_their_recipe(tmp_path: Path) -> None:
+    model = systems.make("conformer", epochs=3, seed=5, cache=str(tmp_path), **{"network.dropout": 0.1})
+    assert (model.recipe.network.kind, model.recipe.network.dropout) == ("conformer", 0.1)
+    assert (model.recipe.loop.epochs, model.recipe.seed, model.cache) == (3, 5, tmp_path)
+    tuned = systems.make("encoder:some/folder@lora")
+    assert tuned.recipe.network.options == {"source": "some/folder", "tuning": "lora"}
+    with pytest.raises(OptionError, match="unknown tuning 'most'; known: frozen, top, all, lora"):
+        systems.make("encoder:some/folder@most")
+    with pytest.raises(OptionError, match="cnn does not take normalise=own-speakers: leave it out"):
+        systems.make("cnn", normalise="own-speakers")
+    with pytest.raises(OptionError, match=r"unknown key in the recipe.*'epoch'"):
+        systems.make("cnn", epoch=3)
+
+
+def test_a_network_by_name_learns_answers_and_is_read_again(table: list[Example], tmp_path: Path) -> None:
+    small = {"network.options": {"width": 8, "channels": [4, 8]}, "features.n_mels": 20}
+    model = systems.make("cnn", epochs=2, batch=16, bf16=False, **small).fit(table[::2])
+    p = model.predict_proba(table[:4])
+    assert model.classes_ == ("anger", "neutral", "sadness")
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
+    model.save(tmp_path / "cnn")
+    again = systems.make(f"weights:{tmp_path / 'cnn'}")
+    np.testing.assert_allclose(again.predict_proba(table[:4]), p, atol=1e-3)
 
 
 def test_unknown_names_list_the_known() -> None:

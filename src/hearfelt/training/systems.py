@@ -6,7 +6,7 @@
 
 A name is a row of `SYSTEMS`, or one of the shapes of `SHAPES`: a classical model on any feature set
 (``mlp@encoder:FOLDER``, ``svm@functionals+mel``), several models as one (``average:svm+forest``,
-``stacking:svm+voice``), or a folder with weights (``weights:FOLDER``).
+``stacking:svm+voice``), a speech encoder (``encoder:FOLDER``), or a folder with weights (``weights:FOLDER``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hearfelt.errors import OptionError, unknown_name
+from hearfelt.errors import MissingExtraError, OptionError, unknown_name
 from hearfelt.models import classical
 from hearfelt.models.base import Input
 from hearfelt.types import Example, FloatArray
@@ -166,20 +166,28 @@ def _read(folder: Path, options: dict[str, Any]) -> Any:
     from hearfelt.models.onnx import VoiceModel, VoiceOptions, read_card
 
     kind = read_card(folder, ("kind",))["kind"]
-    if kind not in ("classical", "classical-multi", "ensemble"):
+    if kind not in ("classical", "classical-multi", "ensemble", "network"):
         known = [field.name for field in dataclasses.fields(VoiceOptions)]
         _check_options(f"weights:{folder.name}", options, known)
         return VoiceModel.load(folder, VoiceOptions(**options))
     _check_options(f"weights:{folder.name}", options, ())
+    if kind == "network":
+        return _load_network(folder)
     if kind in ("classical", "classical-multi"):
         return classical.load(folder)
     from hearfelt.models import ensemble
 
-    return ensemble.load(folder, {"voice": _load_voice})
+    return ensemble.load(folder, {"voice": _load_network, "network": _load_network})
 
 
-def _load_voice(folder: Path) -> Any:
-    """A network that was a member of an ensemble."""
+def _load_network(folder: Path) -> Any:
+    """A network that was a member of an ensemble, or whose run gave no ONNX."""
+    from hearfelt.models.onnx import read_card
+
+    if "tasks" in read_card(folder, ()):
+        from hearfelt.training.networks.model import TaskClassifier
+
+        return TaskClassifier.load(folder)
     from hearfelt.training.estimator import NeuralClassifier
 
     return NeuralClassifier.load(folder)
@@ -202,6 +210,51 @@ def _voice(**options: Any) -> System:
     return NeuralClassifier(**options)
 
 
+def _network(kind: str) -> Callable[..., System]:
+    """Builder of a network of `hearfelt.models.networks.table` that learns the emotion of a clip."""
+
+    def build(**options: Any) -> System:
+        return _task_classifier(kind, {}, options)
+
+    return build
+
+
+def _encoder(source: str, **options: Any) -> System:
+    """A speech encoder as a network: ``FOLDER`` or ``NAME``, and after an ``@`` what of it learns."""
+    name, _, tuning = source.partition("@")
+    return _task_classifier("encoder", {"source": name, "tuning": tuning or "frozen"}, options)
+
+
+def _task_classifier(kind: str, fixed: Mapping[str, Any], options: dict[str, Any]) -> System:
+    """A network with one task.
+
+    Args:
+        fixed: options of the trunk.
+        options: ``cache``, ``report``, ``folder``; ``seed`` and keys of the recipe's ``loop`` such as
+            ``epochs``, or of other sections with a dot, such as ``network.dropout``.
+    """
+    if "normalise" in options:
+        _check_options(kind, {"normalise": options["normalise"]}, ())
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(f"the network {kind}", "torch", "train") from None
+    from hearfelt.models.networks import table
+    from hearfelt.training.changes import changed
+    from hearfelt.training.networks.model import TaskClassifier
+    from hearfelt.training.networks.recipe import NetworkRecipe, TrunkChoice
+
+    table.options_of(kind, **fixed)  # an unknown option is refused now, not when it is to learn
+    runtime = {key: options[key] for key in ("report", "folder") if key in options}
+    cache = options.get("cache")
+    keys = {
+        key: value for key, value in options.items() if key not in ("report", "folder", "cache", "workers")
+    }
+    dotted = {key if key == "seed" or "." in key else f"loop.{key}": value for key, value in keys.items()}
+    recipe = changed(NetworkRecipe(name=kind, network=TrunkChoice(kind, fixed)), dotted)
+    return TaskClassifier(recipe, cache=None if cache is None else Path(cache), **runtime)
+
+
 def _shipped(name: str) -> Callable[..., System]:
     return lambda **options: Shipped(name, **options)
 
@@ -211,17 +264,22 @@ SYSTEMS: Mapping[str, Callable[..., System]] = {
     "average": _ensemble("log-mean"),
     "stacking": _ensemble("stacking"),
     "voice": _voice,
+    **{
+        name: _network(name)
+        for name in ("cnn", "recurrent", "transformer", "conformer", "cnn-stats", "cnn-gru-stats", "fused")
+    },
     **{name: _shipped(name) for name in ("base", "open") if (WEIGHTS / name).is_dir()},
 }
 """Name to builder: `hearfelt.models.classical.CLASSICAL` (``svm`` is linear, ``svm-both`` fuses features),
-models joined, the network of a recipe, and the shipped weights."""
+models joined, the network of a recipe, those of `hearfelt.models.networks.table`, and the shipped weights."""
 
 PREFIXES: Mapping[str, Callable[..., System]] = {
     "average": _ensemble("log-mean"),
     "stacking": _ensemble("stacking"),
+    "encoder": _encoder,
     "weights": Shipped,
 }
 """What stands before the colon of ``PREFIX:REST`` to builder."""
 
-SHAPES = ("MODEL@FEATURES", "average:A+B", "stacking:A+B", "weights:FOLDER")
+SHAPES = ("MODEL@FEATURES", "average:A+B", "stacking:A+B", "encoder:FOLDER@TUNING", "weights:FOLDER")
 """Names that are made up of others."""
