@@ -179,7 +179,9 @@ def test_finished_folds_are_not_done_again(
 
 
 def test_a_run_folder_belongs_to_one_recipe(tiny: Recipe, tmp_path: Path) -> None:
-    run.open_folder(tiny, tmp_path / "run")
+    run.open_folder(dataclasses.replace(tiny, seed=8), tmp_path / "run")
+    run.open_folder(tiny, tmp_path / "run")  # nothing was learnt by the other recipe
+    (tmp_path / "run" / "fold0").mkdir()
     run.open_folder(tiny, tmp_path / "run")
     with pytest.raises(OptionError, match="holds a run with other options: give another --out"):
         run.open_folder(dataclasses.replace(tiny, seed=9), tmp_path / "run")

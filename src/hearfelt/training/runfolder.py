@@ -60,6 +60,8 @@ def commit() -> str:
 def open_folder(recipe: Any, out: Path) -> None:
     """Make the run's folder, or check that it belongs to the same recipe.
 
+    A folder in which nothing was learnt yet, such as after a mistake in the recipe, is taken over.
+
     Raises:
         OptionError: the folder holds a run with other options.
         RunError: the folder cannot be made, or its ``run.json`` cannot be read.
@@ -72,14 +74,14 @@ def open_folder(recipe: Any, out: Path) -> None:
             f"the run folder {out} cannot be made ({error.strerror or error}): give another --out"
         ) from None
     options = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    if path.is_file():
+    if path.is_file() and any(other != path for other in out.iterdir()):
         stored = stored_run(out)["recipe"]
         if _filled(stored, json.loads(json.dumps(dataclasses.asdict(type(recipe)())))) != options:
             raise OptionError(
                 f"{out} holds a run with other options: give another --out or remove that folder"
             )
-        return
-    write_json(path, describe(recipe))
+    else:
+        write_json(path, describe(recipe))
 
 
 def stored_run(out: Path) -> dict[str, Any]:
