@@ -85,7 +85,7 @@ def test_what_a_member_had_heard_before_is_said(corpus: Corpus) -> None:
 
 def test_what_a_name_cannot_be() -> None:
     for name, words in (
-        ("oak", "unknown model 'oak'; known: tree, .*, voice, base, .*MODEL@FEATURES, average:A\\+B, "),
+        ("oak", "unknown model 'oak'; known: tree, .*, voice, .*, base, .*MODEL@FEATURES, average:A\\+B, "),
         ("oak@mel", "unknown classical model 'oak'; known: tree, "),
         ("svm@mell", "unknown feature set 'mell'; known: functionals, mel, .*, encoder:FOLDER"),
         ("average:svm", "average:svm joins no two models: write average:svm\\+forest, each once"),
