@@ -104,7 +104,7 @@ def test_missing_transcript(hearfelt: Run, call: Path, tmp_path: Path) -> None:
 
 
 def test_unknown_names(hearfelt: Run, call: Path) -> None:
-    says(hearfelt, call, "--voice", "bas", words="unknown voice model 'bas'; known: base, none")
+    says(hearfelt, call, "--voice", "bas", words="unknown voice model 'bas'; known: base, open, none")
     says(hearfelt, call, "--format", "docx", words="unknown format 'docx'; known: json, csv")
     says(hearfelt, call, "--language", "fr", words="unknown report language 'fr'; known: en, zh")
     says(hearfelt, call, "--profile", "free", words="unknown profile 'free'; known: research, commercial")

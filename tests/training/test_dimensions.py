@@ -148,6 +148,7 @@ def test_a_run_begun_before_the_option_goes_on(made_recipe: Path, tmp_path: Path
     del stored["recipe"]["network"]["dimensions"], stored["recipe"]["loop"]["dimension_weight"]
     path.write_text(json.dumps(stored), encoding="utf-8")
     run.open_folder(plain, tmp_path / "run")
+    (tmp_path / "run" / "fold0").mkdir()  # something was learnt: the folder is not taken over
     network = dataclasses.replace(plain.network, dimensions=True)
     with pytest.raises(OptionError, match="holds a run with other options"):
         run.open_folder(dataclasses.replace(plain, network=network), tmp_path / "run")

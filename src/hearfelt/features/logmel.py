@@ -14,7 +14,7 @@ from hearfelt.types import Audio, Features, FloatArray
 _BLOCK_FRAMES = 2048
 """Frames transformed at a time: bounds the memory a long recording needs."""
 
-_FLOOR = 1e-14
+FLOOR = 1e-14
 """Power added before the logarithm: far under the rounding noise of 16-bit sound (1e-10), so that a recording
 made 40 dB too soft has the same shape."""
 
@@ -92,7 +92,7 @@ class LogMel:
             spectrum = np.fft.rfft(block, self._n_fft, axis=1)
             power = spectrum.real**2 + spectrum.imag**2
             values[first : first + len(block)] = power @ self._filters
-        values += _FLOOR
+        values += FLOOR
         np.log(values, out=values)
         if self.options.trim_db is not None:
             values = trim(values, self.options.trim_db, round(self.options.trim_pad_ms / self.options.hop_ms))

@@ -69,7 +69,7 @@ def train(order: Order, report: Report) -> Path:
     if "publish" in order.stages and order.weights is not None:
         from hearfelt.training import publish
 
-        publish.publish(plan.recipe, out, order.weights)
+        publish.of_run(out, order.weights)
     return out
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from hearfelt import audio
 from hearfelt.errors import AudioError, CorpusError, FeatureError
 from hearfelt.features import melfunctionals
-from hearfelt.features.logmel import LogMel, LogMelOptions
+from hearfelt.features.logmel import FLOOR, LogMel, LogMelOptions
 from hearfelt.models.base import Input
 from hearfelt.training.files import atomic
 from hearfelt.types import Audio, Example, FloatArray
@@ -184,5 +184,5 @@ def _key(inputs: Sequence[Input], options: LogMelOptions) -> str:
         where = None if segment is None else (segment.start_s, segment.end_s, segment.channel)
         rows.append([path.name, size, where])
     return hashlib.sha256(
-        json.dumps([dataclasses.asdict(options), melfunctionals.SPACE, rows]).encode()
+        json.dumps([dataclasses.asdict(options), FLOOR, melfunctionals.SPACE, rows]).encode()
     ).hexdigest()[:16]
