@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from hearfelt import datasets
 from hearfelt.datasets import corpora
+from hearfelt.datasets.files import is_there
+from hearfelt.datasets.formats.base import Locator
 from hearfelt.errors import HearfeltError
 from tests.datasets.made import sounds
 
@@ -114,3 +116,8 @@ def test_label_files_of_corpora(tmp_path: Path, name: str) -> None:
             corpora.read_folder(name, tmp_path)
 
     broken()
+
+
+def test_a_name_too_long_for_any_file_is_no_file(tmp_path: Path) -> None:
+    assert not is_there(tmp_path / ("x" * 5000))
+    assert Locator(tmp_path)("y" * 300 + ".wav").endswith("y.wav")

@@ -36,6 +36,14 @@ def is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; a name too long for any file is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8, with the folders above it.
 

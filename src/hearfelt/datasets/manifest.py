@@ -21,7 +21,7 @@ from hearfelt.datasets.cells import (
     to_row,
     votes_text,
 )
-from hearfelt.datasets.files import atomic, write_text
+from hearfelt.datasets.files import atomic, is_there, write_text
 from hearfelt.errors import CorpusError, MissingExtraError
 from hearfelt.labels import canonical
 from hearfelt.types import Example
@@ -139,7 +139,7 @@ def check_files(examples: Sequence[Example], source: Path) -> None:
         CorpusError: how many are missing, and the first.
     """
     files = dict.fromkeys(e.file for e in examples)
-    missing = [file for file in files if not Path(file).is_file()]
+    missing = [file for file in files if not is_there(Path(file))]
     if missing:
         raise CorpusError(
             f"{len(missing)} of the {len(files)} files that {source} lists are not there, "

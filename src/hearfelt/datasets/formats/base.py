@@ -11,6 +11,7 @@ from typing import Any
 
 from hearfelt.datasets.cells import Label
 from hearfelt.datasets.corpora.sounds import find
+from hearfelt.datasets.files import is_there
 from hearfelt.errors import CorpusError, OptionError
 from hearfelt.labels import canonical
 
@@ -60,7 +61,7 @@ class Locator:
         """The path of a sound file; below the folder, as named, where there is none."""
         plain = Path(name.replace("\\", "/"))
         for path in (self._folder / plain, self._folder / plain.name):
-            if path.is_file():
+            if is_there(path):
                 return str(path)
         if self._by_stem is None:
             self._by_stem = defaultdict(list)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hearfelt.datasets import labelmap
-from hearfelt.datasets.files import write_text
+from hearfelt.datasets.files import is_there, write_text
 from hearfelt.datasets.formats.base import Locator, ReadOptions, json_file, json_lines
 from hearfelt.datasets.manifest import check_files
 from hearfelt.datasets.splits import keys
@@ -145,7 +145,7 @@ def _label_map(folder: Path) -> dict[str, str]:
 
 def _root(folder: Path, first: str) -> Path:
     for above in (folder, *folder.resolve().parents[:_ABOVE]):
-        if (above / first).is_file():
+        if is_there(above / first):
             return above
     return folder
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hearfelt.datasets import votes
+from hearfelt.datasets.files import is_there
 from hearfelt.datasets.formats.base import Locator, ReadOptions, json_file
 from hearfelt.datasets.manifest import check_files
 from hearfelt.errors import CorpusError
@@ -147,6 +148,6 @@ def _file(sound: str, locate: Locator) -> str:
     if address.scheme or name.startswith("/data/"):
         name = name.rpartition("/")[2] if "/upload/" in name or address.scheme else name
     file = locate(name)
-    if not Path(file).is_file() and _UPLOADED.match(Path(name).name):
+    if not is_there(Path(file)) and _UPLOADED.match(Path(name).name):
         file = locate(_UPLOADED.sub("", Path(name).name))
     return file
