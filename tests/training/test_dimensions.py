@@ -19,7 +19,7 @@ from hearfelt.errors import CorpusError, OptionError  # noqa: E402
 from hearfelt.features.logmel import LogMel  # noqa: E402
 from hearfelt.models.neural import VoiceNetwork, ccc_loss  # noqa: E402
 from hearfelt.models.onnx import VoiceModel  # noqa: E402
-from hearfelt.training import card, inputs, loop, recipe, run  # noqa: E402
+from hearfelt.training import card, inputs, loop, recipe, run, runfolder  # noqa: E402
 from hearfelt.training.inputs import Clips  # noqa: E402
 from hearfelt.training.recipe import Recipe  # noqa: E402
 
@@ -197,5 +197,5 @@ def test_ratings_are_read_from_the_manifest(tmp_path: Path) -> None:
 
 
 def test_the_card_says_what_the_dimensions_are() -> None:
-    assert "were not measured on speakers" in card._dimensions(run.TRAINED)
+    assert "were not measured on speakers" in card._dimensions(runfolder.TRAINED)
     assert "They were not learnt from ratings" in card._dimensions("derived from")

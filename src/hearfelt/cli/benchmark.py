@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -249,10 +248,11 @@ def _judged(
     """One table; its folds are kept in ``folder``."""
     from hearfelt.datasets import splits
     from hearfelt.evaluation import benchmark, tables
+    from hearfelt.training.watch import say
 
     place = None if folder is None else folder / "folds"
     results = benchmark.run(
-        makers, examples, parts, folder=place, report=_report, options={"seed": seed, **(options or {})}
+        makers, examples, parts, folder=place, report=say, options={"seed": seed, **(options or {})}
     )
     seeds = () if seed is None else (seed,)
     return tables.table(results, splits.card(examples, parts, kind, seeds=seeds), **more)
@@ -274,10 +274,6 @@ def _cache(out: Path | None) -> Path:
     if out is not None:
         return out / "features"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hearfelt" / "features"
-
-
-def _report(line: str) -> None:
-    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 class _Writer:

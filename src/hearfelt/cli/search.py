@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -31,17 +29,13 @@ def search(
     """Search for better options; test speakers are never heard. The best recipe is written as TOML."""
     from hearfelt.training import command
     from hearfelt.training import search as searching
-    from hearfelt.training.watch import How
+    from hearfelt.training.watch import How, say
 
     how = How(device, workers=workers)
     plan, source = command.prepare(
-        command.Order(recipe, data, settings=command.settings(setting or []), how=how), _report
+        command.Order(recipe, data, settings=command.settings(setting or []), how=how), say
     )
     order = searching.Search(out or Path("runs") / f"{plan.recipe.name}-search", trials, fold, how)
-    best = searching.search(plan, source, order, _report)
+    best = searching.search(plan, source, order, say)
     print(f"{best}: the best recipe; learn it by hearfelt train {best}" + (f" --data {data}" if data else ""))
     return 0
-
-
-def _report(line: str) -> None:
-    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)

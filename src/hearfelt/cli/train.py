@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -45,21 +44,17 @@ def train(
 ) -> int:
     """Train a model: judge it on held-out speakers fold by fold, then learn from everything."""
     from hearfelt.training import command
-    from hearfelt.training.watch import How
+    from hearfelt.training.watch import How, say
 
     stages = stage or ["folds", "final", *(["publish"] if weights else [])]
     how = How(device, tensorboard, sys.stderr.isatty(), workers)
     settings = command.settings(setting or [])
     order = command.Order(source, data, out, stages, fold or (), settings, weights, how)
     if init is not None:
-        command.write_recipe(order, init, _report)
+        command.write_recipe(order, init, say)
         print(f"{init}: the recipe; learn it by hearfelt train {init} --data {data or source}")
         return 0
-    run = command.train(order, _report)
+    run = command.train(order, say)
     for line in command.summary(run):
         print(line)
     return 0
-
-
-def _report(line: str) -> None:
-    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from hearfelt.errors import HearfeltError
 from hearfelt.training import command
-from hearfelt.training.watch import How
+from hearfelt.training.watch import How, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,17 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 given.weights,
                 How(given.device, given.tensorboard, False, given.workers),
             ),
-            report,
+            say,
         )
     except HearfeltError as error:
         print(f"hearfelt: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def report(line: str) -> None:
-    """One line of progress on standard error."""
-    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -138,17 +138,8 @@ def _judged(
         save.parent.mkdir(parents=True, exist_ok=True)
         model.save(save)
     chosen = [clips.examples[i] for i in split.test]
-    return HeldOut(
-        file=np.array([Path(e.file).name for e in chosen]),
-        corpus=np.array([e.corpus for e in chosen]),
-        speaker=np.array([e.speaker or "" for e in chosen]),
-        gender=np.array([e.gender or "" for e in chosen]),
-        gold=np.array([e.gold or "" for e in chosen]),
-        labels=np.array(recipe.data.labels),
-        logits=_logits(model.predict_proba(chosen), model.classes_, recipe.data.labels),
-        duration_s=np.zeros(len(chosen), dtype=np.float32),
-        fold=np.full(len(chosen), fold, dtype=np.int64),
-    )
+    logits = _logits(model.predict_proba(chosen), model.classes_, recipe.data.labels)
+    return scored.held_out(chosen, recipe.data.labels, logits, fold)
 
 
 def _logits(shares: FloatArray, own: Sequence[str], labels: Sequence[str]) -> Any:

@@ -28,18 +28,6 @@ WEIGHTS: Mapping[str, str] = {
 }
 """Kind of a final model to the file that holds its weights."""
 
-MAX_MB = 12.0
-"""A voice model that comes with the package is at most this large."""
-
-
-def publish(recipe: Any, out: Path, weights: Path) -> dict[str, Any]:
-    """As `of_run`, under the recipe's name, of a run that may become part of the package.
-
-    Raises:
-        ModelError: as of `of_run`, or the model is larger than `MAX_MB`.
-    """
-    return of_run(out, weights, name=recipe.name, max_mb=MAX_MB)
-
 
 def of_run(
     out: Path,
@@ -49,7 +37,6 @@ def of_run(
     commercial: bool = False,
     int8: bool = False,
     name: str | None = None,
-    max_mb: float | None = None,
 ) -> dict[str, Any]:
     """Write the weights, ``model.json`` and ``CARD.md`` of a run whose folds and final model are done.
 
@@ -68,8 +55,8 @@ def of_run(
         What ``model.json`` says.
 
     Raises:
-        ModelError: no run, a final model or a fold is missing, nothing was held out, the model is too large,
-            or the int8 model answers differently. Nothing is published then.
+        ModelError: no run, a final model or a fold is missing, nothing was held out, or the int8 model
+            answers differently. Nothing is published then.
         OptionError, LicenceError: a licence that cannot be given.
     """
     stored = _run(out)
@@ -81,8 +68,6 @@ def of_run(
         )
     held = _held_out(out, stored)
     content = final.read_bytes()
-    if max_mb is not None and len(content) > max_mb * 1e6:
-        raise ModelError(f"{final} has {len(content) / 1e6:.1f} MB: at most {max_mb} MB are published")
     scaled, of_folds = _cross_fitted(held) if kind == "voice" else (None, {})
     facts = _facts(stored, _lineage(out, stored), held, scaled, out, licence, commercial)
     facts["name"] = name or recipe["name"]

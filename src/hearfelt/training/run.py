@@ -21,9 +21,8 @@ from hearfelt.errors import ModelError, OptionError
 from hearfelt.evaluation import protocols
 from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.features import melfunctionals
-from hearfelt.features.logmel import LogMel
 from hearfelt.models.neural import Linear, VoiceEnsemble, VoiceNetwork
-from hearfelt.training import deal, export, linear, loop
+from hearfelt.training import deal, export, linear, loop, runfolder, scored
 from hearfelt.training.files import atomic, write_json, write_state
 from hearfelt.training.inputs import Clips
 from hearfelt.training.recipe import Recipe
@@ -33,9 +32,6 @@ from hearfelt.training.watch import How, Report
 from hearfelt.types import FloatArray
 
 __all__ = ["collect", "describe", "open_folder", "run_final", "run_folds"]
-
-TRAINED = "trained on the ratings of the corpora with a concordance loss"
-"""What the card says of the dimensions of a network that has learnt them."""
 
 UNJUDGED_WEIGHT = 0.5
 """Of the linear model in a run without folds: between the networks alone and as much again. Not measured."""
@@ -240,23 +236,8 @@ def save_ensemble(ensemble: VoiceEnsemble, recipe: Recipe, folder: Path, name: s
 
 def card(recipe: Recipe, name: str, temperature: float) -> dict[str, Any]:
     """What `VoiceModel` needs to know of a model; `publish` adds scores and licence."""
-    facts = describe(recipe)
-    trained = {"dimensions": TRAINED} if recipe.network.dimensions else {}
-    return trained | {
-        "name": name,
-        "version": recipe.version,
-        "kind": "voice",
-        "labels": list(recipe.data.labels),
-        "sample_rate_hz": recipe.features.sample_rate_hz,
-        "features": {"space": LogMel().space, "options": dataclasses.asdict(recipe.features)},
-        "temperature": temperature,
-        "corpora": list(recipe.data.corpora),
-        "licence": "unpublished",
-        "commercial": False,
-        "commit": facts["commit"],
-        "created": facts["created"],
-        "recipe": facts["recipe"],
-    }
+    trained = {"dimensions": runfolder.TRAINED} if recipe.network.dimensions else {}
+    return trained | runfolder.card(recipe, name, "voice", recipe.data.labels, temperature)
 
 
 def load_network(recipe: Recipe, folder: Path) -> VoiceNetwork:
@@ -288,14 +269,4 @@ def load_ensemble(recipe: Recipe, folder: Path, weight: float) -> VoiceEnsemble:
 def held_out(clips: Clips, test: Sequence[int], logits: np.ndarray, fold: int) -> HeldOut:
     """What a model said of the clips at ``test``."""
     chosen = [clips.examples[i] for i in test]
-    return HeldOut(
-        file=np.array([Path(e.file).name for e in chosen]),
-        corpus=np.array([e.corpus for e in chosen]),
-        speaker=np.array([e.speaker or "" for e in chosen]),
-        gender=np.array([e.gender or "" for e in chosen]),
-        gold=np.array([e.gold or "" for e in chosen]),
-        labels=np.array(clips.labels),
-        logits=logits,
-        duration_s=clips.durations_s[list(test)],
-        fold=np.full(len(chosen), fold, dtype=np.int64),
-    )
+    return scored.held_out(chosen, clips.labels, logits, fold, durations_s=clips.durations_s[list(test)])

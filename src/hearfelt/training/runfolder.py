@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from hearfelt.errors import OptionError, RunError
+from hearfelt.features.logmel import LogMel
 from hearfelt.training import table
 from hearfelt.training.files import write_json
 from hearfelt.types import Example
 
 LIBRARIES = ("hearfelt", "numpy", "torch", "scikit-learn", "soundfile", "soxr", "onnxruntime")
 """Libraries whose version a run notes."""
+
+
+TRAINED = "trained on the ratings of the corpora with a concordance loss"
+"""What the card says of the dimensions of a network that has learnt them."""
 
 
 def describe(recipe: Any) -> dict[str, Any]:
@@ -30,6 +35,32 @@ def describe(recipe: Any) -> dict[str, Any]:
         "commit": commit(),
         "torch": versions.get("torch"),
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def card(
+    recipe: Any, name: str, kind: str, labels: Sequence[str], temperature: float = 1.0
+) -> dict[str, Any]:
+    """What is needed to run a saved network; publishing adds scores and licence.
+
+    Args:
+        kind: ``voice`` where `hearfelt.models.onnx.VoiceModel` can run it.
+    """
+    facts = describe(recipe)
+    return {
+        "name": name,
+        "version": recipe.version,
+        "kind": kind,
+        "labels": list(labels),
+        "sample_rate_hz": recipe.features.sample_rate_hz,
+        "features": {"space": LogMel().space, "options": dataclasses.asdict(recipe.features)},
+        "temperature": temperature,
+        "corpora": list(recipe.data.corpora),
+        "licence": "unpublished",
+        "commercial": False,
+        "commit": facts["commit"],
+        "created": facts["created"],
+        "recipe": facts["recipe"],
     }
 
 

@@ -1,15 +1,48 @@
-"""The answers of all finished folds, joined and scored: ``heldout.npz`` and ``scores.json``."""
+"""Answers for held-out clips, joined and scored: ``heldout.npz`` and ``scores.json``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hearfelt.errors import OptionError
 from hearfelt.evaluation import metrics, protocols
 from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.training.files import atomic, write_json
+from hearfelt.types import Example
+
+
+def held_out(
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    logits: npt.NDArray[Any],
+    fold: int,
+    *,
+    gold: Sequence[str] | None = None,
+    durations_s: npt.NDArray[Any] | None = None,
+) -> HeldOut:
+    """What a model said of clips that it has not heard.
+
+    Args:
+        logits: ``(n_clips, n_labels)``.
+        gold: where the examples' own labels are not what was learnt.
+        durations_s: zeros where None.
+    """
+    return HeldOut(
+        file=np.array([Path(e.file).name for e in examples]),
+        corpus=np.array([e.corpus for e in examples]),
+        speaker=np.array([e.speaker or "" for e in examples]),
+        gender=np.array([e.gender or "" for e in examples]),
+        gold=np.array([e.gold or "" for e in examples] if gold is None else gold),
+        labels=np.array(labels),
+        logits=logits,
+        duration_s=np.zeros(len(examples), dtype=np.float32) if durations_s is None else durations_s,
+        fold=np.full(len(examples), fold, dtype=np.int64),
+    )
 
 
 def collect(out: Path) -> HeldOut:

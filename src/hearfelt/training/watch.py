@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from hearfelt.training.files import atomic
 Report = Callable[[str], None]
 History = Sequence[Mapping[str, float]]
 DEVICES = ("auto", "cpu", "accelerate")
+
+
+def say(line: str) -> None:
+    """A `Report`: one line of progress, with the time, on standard error."""
+    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 class Watcher(Protocol):

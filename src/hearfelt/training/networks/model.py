@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 
 from hearfelt.errors import ModelError, OptionError
 from hearfelt.features import melfunctionals
-from hearfelt.features.logmel import LogMel
 from hearfelt.models.base import Input
 from hearfelt.models.networks.base import EmotionNetwork, learnt_state
 from hearfelt.models.networks.heads import Task, probabilities
@@ -124,27 +122,14 @@ def write(network: EmotionNetwork, recipe: NetworkRecipe, folder: Path) -> None:
     if voice:
         export.export(Spoken(network, recipe.features.n_mels), folder / "model.onnx")  # type: ignore[arg-type]
     first = next((task for task in network.tasks if task.name == "emotion"), network.tasks[0])
-    facts: dict[str, Any] = runfolder.describe(recipe)
-    card = {
-        "name": recipe.name,
-        "version": recipe.version,
-        "kind": "voice" if voice else "network",
-        "labels": list(first.labels),
-        "sample_rate_hz": recipe.features.sample_rate_hz,
-        "features": {"space": LogMel().space, "options": dataclasses.asdict(recipe.features)},
-        "temperature": 1.0,
-        "corpora": list(recipe.data.corpora),
-        "licence": "unpublished",
-        "commercial": False,
-        "commit": facts["commit"],
-        "created": facts["created"],
-        "recipe": facts["recipe"],
+    kind = "voice" if voice else "network"
+    card = runfolder.card(recipe, recipe.name, kind, first.labels) | {
         "tasks": [dataclasses.asdict(task) for task in network.tasks],
         "n_functionals": 0 if network.fusion is None else len(network.fusion.mean),
         "parameters": network.n_parameters,
     }
     if voice and any(task.name == "dimensions" for task in network.tasks):
-        card["dimensions"] = "trained on the ratings of the corpora with a concordance loss"
+        card["dimensions"] = runfolder.TRAINED
     if network.fusion is not None:
         card["functionals"] = melfunctionals.SPACE
     write_json(folder / "model.json", card)

@@ -19,7 +19,7 @@ from hearfelt.errors import OptionError
 from hearfelt.evaluation import protocols
 from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.models.networks.heads import Task
-from hearfelt.training import table
+from hearfelt.training import scored, table
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.networks import lesson, material, model, scores, targets
 from hearfelt.training.networks.lesson import Answers
@@ -144,16 +144,13 @@ def held_out(task: Task, logits: Any, truth: Any, clips: Material, test: Sequenc
     known = np.flatnonzero(gold >= 0 if task.kind == "single" else np.isfinite(gold).all(axis=1)).tolist()
     places = gold[known] if task.kind == "single" else gold[known].argmax(axis=1)
     chosen = [clips.examples[test[i]] for i in known]
-    return HeldOut(
-        file=np.array([Path(e.file).name for e in chosen]),
-        corpus=np.array([e.corpus for e in chosen]),
-        speaker=np.array([e.speaker or "" for e in chosen]),
-        gender=np.array([e.gender or "" for e in chosen]),
-        gold=np.array(task.labels)[places],
-        labels=np.array(task.labels),
-        logits=np.asarray(logits)[known],
-        duration_s=clips.clips.durations_s[[test[i] for i in known]],
-        fold=np.full(len(chosen), fold, dtype=np.int64),
+    return scored.held_out(
+        chosen,
+        task.labels,
+        np.asarray(logits)[known],
+        fold,
+        gold=np.array(task.labels)[places].tolist(),
+        durations_s=clips.clips.durations_s[[test[i] for i in known]],
     )
 
 
