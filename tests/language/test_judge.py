@@ -16,8 +16,9 @@ from hearfelt.errors import ChatError
 from hearfelt.labels import EKMAN7, emotion
 from hearfelt.language.cache import Cache, default_folder
 from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat
-from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn, prompt
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn
 from hearfelt.language.mask import mask, public_url
+from hearfelt.language.question import QuestionOptions, prompt
 from hearfelt.language.schema import AnswerError, json_schema, parse
 from hearfelt.types import Evidence, Segment
 
@@ -154,12 +155,16 @@ def test_the_question_holds_all_that_is_known(chat_server: ChatServer) -> None:
 
 def test_a_long_dialogue_keeps_its_latest_turns() -> None:
     history = tuple(Turn("a", f"turn {n} " + "x" * 30) for n in range(50))
-    asker = Judge(QueueChat([]), JudgeOptions(cache=None, max_history_turns=10, max_chars=150))
+    asker = Judge(
+        QueueChat([]), JudgeOptions(cache=None, question=QuestionOptions(max_history_turns=10, max_chars=150))
+    )
     item = JudgeItem(ITEM.segment, "y" * 500, history=history)
     data = json.loads(asker.messages(item)[1]["content"].splitlines()[1])
     assert [turn["text"][:7] for turn in data["dialogue"]] == ["turn 46", "turn 47", "turn 48", "turn 49"]
     assert len(data["utterance"]["text"]) == 150
-    none = Judge(QueueChat([]), JudgeOptions(cache=None, max_history_turns=0)).messages(item)[1]["content"]
+    none = Judge(
+        QueueChat([]), JudgeOptions(cache=None, question=QuestionOptions(max_history_turns=0))
+    ).messages(item)[1]["content"]
     assert json.loads(none.splitlines()[1])["dialogue"] == []
 
 
