@@ -22,6 +22,7 @@ from hearfelt.datasets.cells import (
     votes_text,
 )
 from hearfelt.datasets.files import atomic, is_there, write_text
+from hearfelt.datasets.rows import filled, rows_of
 from hearfelt.errors import CorpusError, MissingExtraError
 from hearfelt.labels import canonical
 from hearfelt.types import Example
@@ -63,14 +64,14 @@ def read(
     path = Path(path)
     audio = path.parent if audio is None else Path(audio)
     parquet = path.suffix.lower() == ".parquet"
-    names, rows = _parquet_rows(path) if parquet else _csv_rows(path)
+    names, rows = rows_of(path)
     if "file" not in names or not {"gold", "emotion", "votes"} & set(names):
         raise CorpusError(
             f"{path} has the columns {', '.join(names) or 'none'}: it needs file, and gold or emotion"
         )
     examples = []
     for count, row in enumerate(rows, start=1):
-        values = {**(defaults or {}), **{key: value for key, value in row.items() if _filled(value)}}
+        values = {**(defaults or {}), **{key: value for key, value in row.items() if filled(value)}}
         where = f"{path.name}, row {count}" if parquet else f"{path.name}, line {count + 1}"
         if values.get("file"):
             values["file"] = joined(values["file"], audio)
@@ -145,45 +146,6 @@ def check_files(examples: Sequence[Example], source: Path) -> None:
             f"{len(missing)} of the {len(files)} files that {source} lists are not there, "
             f"the first is {missing[0]}: restore them or take their rows out"
         )
-
-
-def _filled(value: Any) -> bool:
-    return value is not None and value != "" and value == value  # a NaN is what pandas writes for nothing
-
-
-def _csv_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    if not path.is_file():
-        raise CorpusError(f"{path} is not there: give the folder of a corpus with its manifest.csv")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            header = stream.readline()
-            stream.seek(0)
-            # Excel writes semicolons where the decimal sign is a comma.
-            delimiter = max(",;\t", key=header.count)
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            names = list(reader.fieldnames or ())
-            rows = [{key: value for key, value in row.items() if key is not None} for row in reader]
-    except OSError as error:
-        raise CorpusError(f"{path} cannot be read ({error.strerror or error}): restore it") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"{path} is not a UTF-8 CSV table ({error}): save it as one") from None
-    return names, rows
-
-
-def _parquet_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtraError(f"reading {path.name}", "pyarrow", "data") from None
-    if not path.is_file():
-        raise CorpusError(f"{path} is not there: give a table of examples as CSV or Parquet")
-    try:
-        # A ParquetFile reads this file alone; read_table would take names such as corpus=x for columns.
-        with pyarrow.parquet.ParquetFile(path) as file:
-            table = file.read()
-    except (OSError, pyarrow.ArrowException) as error:
-        raise CorpusError(f"{path} is not a Parquet table ({error}): save it as one") from None
-    return list(table.column_names), table.to_pylist()
 
 
 def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
