@@ -46,9 +46,9 @@ def test_a_sentence_said_a_thousand_times_is_still_english() -> None:
 
 def test_a_very_long_text_costs_no_more() -> None:
     identify.guess("warm up")
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert identify.identify("the line went dead again and nobody called me back " * 20_000) == "en"
-    assert time.perf_counter() - begin < 1.0
+    assert time.process_time() - begin < 1.0
 
 
 @pytest.mark.parametrize(

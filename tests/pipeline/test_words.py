@@ -57,12 +57,12 @@ def test_many_words_and_utterances_take_a_moment() -> None:
     words = tuple(
         Word("w", 3 * i + 0.25 * k, 3 * i + 0.25 * k + 0.2) for i in range(10_000) for k in range(10)
     )
-    began = time.perf_counter()
+    began = time.process_time()
     taken = GivenWords(Transcript(words), ["a", "b"])
     handed = sum(len(taken.take(Segment(3 * i, 3 * i + 2.6, channel=i % 2))) for i in range(10_000))
     assert handed == 100_000
     assert taken.lost == []
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_the_words_of_many_utterances_are_found_in_a_moment() -> None:
@@ -70,15 +70,15 @@ def test_the_words_of_many_utterances_are_found_in_a_moment() -> None:
     said = (Word("w", 3 * i + 0.25 * k, 3 * i + 0.25 * k + 0.2) for i in range(10_000) for k in range(10))
     transcript = Transcript(tuple(said))
     segments = [Segment(3 * i, 3 * i + 2.6, "a") for i in range(10_000)]
-    began = time.perf_counter()
+    began = time.process_time()
     words = ByTime(transcript)
     assert sum(len(words.between(segment)) for segment in segments) == 100_000
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     emotion = Emotion(("anger", "neutral"), (0.3, 0.7))
     found = tuple(Estimate(segment, emotion, 0.7) for segment in segments)
-    began = time.perf_counter()
+    began = time.process_time()
     assert reports.render(Report("a", 30_000, found, transcript), "textgrid").count('"w"') == 100_000
-    assert time.perf_counter() - began < 5.0  # it writes 26 MB
+    assert time.process_time() - began < 5.0  # it writes 26 MB
 
 
 @given(
