@@ -12,6 +12,7 @@ HearfeltError
 ├── RunError                  a training run that cannot go on: its loss is not finite, its disk is full
 ├── LicenceError              the chosen profile may not use this part
 ├── ChatError                 a language model that is down, slow or answers nonsense
+│   └── ContextError          a question longer than what the language model can read
 └── SpeechError               a speech server that is down, slow or answers with no sound
 """
 
@@ -76,6 +77,10 @@ class LicenceError(HearfeltError):
 
 class ChatError(HearfeltError):
     """A language model that is down, slow or answers nonsense."""
+
+
+class ContextError(ChatError):
+    """A question longer than what the language model can read."""
 
 
 class SpeechError(HearfeltError):

@@ -13,7 +13,7 @@ import pytest
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.language.base import Reply
 from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat, endpoint, retry_after_s
-from hearfelt.language.schema import json_schema
+from hearfelt.language.schema import json_schema, plain_schema
 
 from .conftest import ChatServer
 
@@ -41,7 +41,7 @@ def test_a_good_server_gets_the_whole_question(chat_server: ChatServer) -> None:
     assert (body["model"], body["temperature"], body["seed"]) == ("tiny", 0, 0)
     assert body["response_format"] == {
         "type": "json_schema",
-        "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
+        "json_schema": {"name": "answer", "schema": plain_schema(SCHEMA), "strict": True},
     }
     model.close()
 

@@ -19,7 +19,7 @@ from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat
 from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn
 from hearfelt.language.mask import mask, public_url
 from hearfelt.language.question import QuestionOptions, prompt
-from hearfelt.language.schema import AnswerError, json_schema, parse
+from hearfelt.language.schema import AnswerError, explanation_schema, json_schema, parse
 from hearfelt.types import Evidence, Segment
 
 from .chat_server import ANSWER
@@ -67,7 +67,8 @@ def test_a_good_answer_becomes_evidence(chat_server: ChatServer) -> None:
         "usage": {"prompt_tokens": 100, "completion_tokens": 20},
         "repaired": False,
         "cached": False,
-        "prompt": "judge.en/1",
+        "prompt": "judge.en/2",
+        "mode": "schema",
     }
 
 
@@ -172,7 +173,7 @@ def test_chinese_is_asked_in_chinese() -> None:
     queue = QueueChat([json.dumps({**ANSWER, "words": ["生气", "高兴"], "cues": []}, ensure_ascii=False)])
     item = JudgeItem(Segment(0, 1), "我真的很生气", language="zh-CN")
     evidence = Judge(queue, UNKEPT).judge(item)
-    assert evidence.details["prompt"] == "judge.zh/1"
+    assert evidence.details["prompt"] == "judge.zh/2"
     assert (evidence.details["words"], evidence.details["dropped"]) == (["生气"], ["高兴"])
     system, user = (message["content"] for message in queue.asked[0][0])
     assert "你判断说话人" in system and "我真的很生气" in user
@@ -181,9 +182,11 @@ def test_chinese_is_asked_in_chinese() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_prompt_is_whole_and_names_what_the_schema_asks(language: str) -> None:
     parts = prompt(language)
-    assert set(parts) == {"name", "system", "user", "repair"}
+    assert set(parts) == {"name", "system", "schema", "score", "letters", "explain", "user", "repair"}
     for key in json_schema(EKMAN7)["required"]:
-        assert f"`{key}`" in parts["system"]
+        assert f"`{key}`" in parts["schema"]
+    for key in explanation_schema(EKMAN7)["required"]:
+        assert f"`{key}`" in parts["explain"]
     assert "{{data}}" in parts["user"] and "{{problem}}" in parts["repair"]
 
 

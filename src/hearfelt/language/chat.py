@@ -22,6 +22,7 @@ import httpx
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.language.base import Message, Reply
 from hearfelt.language.mask import public_url
+from hearfelt.language.schema import plain_schema
 
 OWN_KEY = "HEARFELT_LLM_KEY"
 """Environment variable whose key goes to whatever server is named; looked at first."""
@@ -102,6 +103,10 @@ class OpenAIChat:
         """False once the server has refused ``response_format``."""
         return "response_format" not in self._refused
 
+    supports_score = False
+    supports_logprobs = False
+    max_context_tokens: int | None = None
+
     @property
     def local(self) -> bool:
         """Whether the address is this machine."""
@@ -117,12 +122,20 @@ class OpenAIChat:
             **{name: getattr(self.options, name) for name in shaping},
         }
 
-    def chat(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> Reply:
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        choices: Sequence[str] | None = None,
+    ) -> Reply:
         """Asks the server once, again where it is busy, and once more without what it refuses.
 
         Raises:
             ChatError: unreachable, too slow, wrong key, unknown model, busy for too long, or no chat answer.
         """
+        if choices is not None:
+            raise ChatError(f"{self.name} at {self.url} tells no likelihoods: take the mode 'schema'")
         attempt = 0
         while True:
             try:
@@ -169,7 +182,7 @@ class OpenAIChat:
         if schema is not None:
             body["response_format"] = {
                 "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": dict(schema), "strict": True},
+                "json_schema": {"name": "answer", "schema": plain_schema(schema), "strict": True},
             }
         return {key: value for key, value in body.items() if key not in self._refused}
 
@@ -294,15 +307,29 @@ class OpenAIChat:
 class QueueChat:
     """A chat model whose answers stand ready; an exception in the queue is raised. For tests and replays.
 
+    Args:
+        scores: whether it says that it scores any choices; the replies must then hold the scores.
+        letters: whether it says that it scores letters.
+
     Attributes:
         asked: ``(messages, schema)`` of every call.
     """
 
     supports_schema = True
     local = True
+    max_context_tokens: int | None = None
 
-    def __init__(self, replies: Iterable[str | Reply | Exception], name: str = "queue") -> None:
+    def __init__(
+        self,
+        replies: Iterable[str | Reply | Exception],
+        name: str = "queue",
+        *,
+        scores: bool = False,
+        letters: bool = False,
+    ) -> None:
         self.name = name
+        self.supports_score = scores
+        self.supports_logprobs = letters
         self.asked: list[tuple[tuple[Message, ...], Mapping[str, Any] | None]] = []
         self._replies = deque(replies)
 
@@ -311,7 +338,13 @@ class QueueChat:
         """Its name."""
         return {"queue": self.name}
 
-    def chat(self, messages: Sequence[Message], *, schema: Mapping[str, Any] | None = None) -> Reply:
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        choices: Sequence[str] | None = None,
+    ) -> Reply:
         """The next reply of the queue.
 
         Raises:

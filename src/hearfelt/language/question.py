@@ -17,6 +17,9 @@ from importlib.resources import files
 from hearfelt.language.base import Message
 from hearfelt.types import Emotion, Segment
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The names of the labels where one letter is the answer."""
+
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HIDDEN = re.compile("[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _FENCE = re.compile(r"<<<|>>>")
@@ -65,14 +68,22 @@ class QuestionOptions:
     max_cues: int = 12
 
 
-def messages(item: JudgeItem, labels: Sequence[str], options: QuestionOptions) -> list[Message]:
-    """The question: instructions, then the recording as JSON between two fence lines."""
+def messages(
+    item: JudgeItem, labels: Sequence[str], options: QuestionOptions, form: str = "schema"
+) -> list[Message]:
+    """The question: instructions, then the recording as JSON between two fence lines.
+
+    Args:
+        form: how it shall be answered, a part of the prompt: ``schema``, ``score``, ``letters`` (a label by
+            its letter, A for the first) or ``explain``.
+    """
     parts = prompt(language_of(item))
     data = _data(item, options)
     fence = hashlib.sha256(data.encode()).hexdigest()[:12]
-    places = {"labels": ", ".join(labels), "data": data, "fence": fence}
+    letters = "\n".join(f"{letter} = {label}" for letter, label in zip(LETTERS, labels, strict=False))
+    places = {"labels": ", ".join(labels), "letters": letters, "data": data, "fence": fence}
     return [
-        {"role": "system", "content": fill(parts["system"], places)},
+        {"role": "system", "content": fill(f"{parts['system']}\n\n{parts[form]}", places)},
         {"role": "user", "content": fill(parts["user"], places)},
     ]
 
@@ -97,7 +108,11 @@ def tidied(item: JudgeItem, options: QuestionOptions, change: Callable[[str], st
 
 @lru_cache
 def prompt(language: str) -> Mapping[str, str]:
-    """The parts of the prompt in a language: ``name`` (with version), ``system``, ``user``, ``repair``."""
+    """The parts of the prompt in a language.
+
+    ``name`` (with version), ``system`` and behind it the form of the answer (``schema``, ``score``,
+    ``letters`` or ``explain``), ``user``, ``repair``.
+    """
     text = (files("hearfelt.language") / "prompts" / f"judge.{language}.md").read_text(encoding="utf-8")
     head, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
     parts = {"name": head.strip().removeprefix("# ")}

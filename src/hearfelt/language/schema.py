@@ -6,8 +6,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,9 +16,11 @@ from hearfelt.labels import canonical
 
 MAX_ANSWER_CHARS = 20_000
 MAX_REASON_CHARS = 300
+MAX_EXPLANATION_CHARS = 1500
 MAX_QUOTES = 12
 MAX_QUOTE_CHARS = 120
 
+_BOUNDS = ("minimum", "maximum", "maxLength", "maxItems")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _MARKUP = str.maketrans({"<": "‹", ">": "›", "`": "'"})
 _HIDDEN = re.compile(
@@ -30,14 +32,20 @@ class AnswerError(ValueError):
     """An answer that cannot be used; the message says why, in words the model can act on."""
 
 
-class Answer(BaseModel):
-    """A judgement as the model gives it, checked by `parse`."""
-
+class _Judged(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, frozen=True)
 
     probabilities: dict[str, float]
     arousal: float = Field(ge=-1, le=1)
     valence: float = Field(ge=-1, le=1)
+
+
+_J = TypeVar("_J", bound=_Judged)
+
+
+class Answer(_Judged):
+    """A judgement as the model gives it, checked by `parse`."""
+
     words: list[str] = Field(default_factory=list)
     cues: list[str] = Field(default_factory=list)
     sarcasm: bool = False
@@ -45,27 +53,49 @@ class Answer(BaseModel):
     reason: str
 
 
+class Explanation(_Judged):
+    """A judgement explained to a person, checked by `parse_explanation`."""
+
+    explanation: str
+
+
 def json_schema(labels: Sequence[str]) -> dict[str, Any]:
     """The schema of an answer over a label set.
 
-    Only what every server's strict mode knows is used: types, required keys, no others.
+    Bounds of numbers, texts and lists stand in it for those who heed them; `plain_schema` takes them out.
     """
-    number, flag, texts = (
-        {"type": "number"},
-        {"type": "boolean"},
-        {"type": "array", "items": {"type": "string"}},
-    )
-    properties: dict[str, Any] = {
-        "probabilities": _object(dict.fromkeys(labels, number)),
-        "arousal": number,
-        "valence": number,
-        "words": texts,
-        "cues": texts,
-        "sarcasm": flag,
-        "conflict": flag,
-        "reason": {"type": "string"},
+    flag = {"type": "boolean"}
+    quotes = {
+        "type": "array",
+        "items": {"type": "string", "maxLength": MAX_QUOTE_CHARS},
+        "maxItems": MAX_QUOTES,
     }
-    return _object(properties)
+    return _object(
+        {
+            **_judged(labels),
+            "words": quotes,
+            "cues": quotes,
+            "sarcasm": flag,
+            "conflict": flag,
+            "reason": {"type": "string", "maxLength": MAX_REASON_CHARS},
+        }
+    )
+
+
+def explanation_schema(labels: Sequence[str]) -> dict[str, Any]:
+    """The schema of an explanation for people: the text first, since what it says shapes the numbers."""
+    text = {"type": "string", "maxLength": MAX_EXPLANATION_CHARS}
+    return _object({"explanation": text, **_judged(labels)})
+
+
+def plain_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with what every server's strict mode knows: types, required keys, no others."""
+    plain = {key: value for key, value in schema.items() if key not in _BOUNDS}
+    if isinstance(plain.get("properties"), dict):
+        plain["properties"] = {name: plain_schema(part) for name, part in plain["properties"].items()}
+    if isinstance(plain.get("items"), dict):
+        plain["items"] = plain_schema(plain["items"])
+    return plain
 
 
 def parse(text: str, labels: Sequence[str]) -> Answer:
@@ -77,13 +107,7 @@ def parse(text: str, labels: Sequence[str]) -> Answer:
     Raises:
         AnswerError: it is too long, no JSON, of another form, or has a label, number or sum that cannot be.
     """
-    if len(text) > MAX_ANSWER_CHARS:
-        raise AnswerError(f"the answer has {len(text)} characters, at most {MAX_ANSWER_CHARS} are read")
-    try:
-        answer = Answer.model_validate(_json_object(text))
-    except ValidationError as error:
-        problems = (f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)[:3])
-        raise AnswerError("; ".join(problems)) from None
+    answer = _validated(Answer, text)
     probabilities = _probabilities(answer.probabilities, labels)
     reason = plain(answer.reason, MAX_REASON_CHARS)
     if not reason:
@@ -96,6 +120,20 @@ def parse(text: str, labels: Sequence[str]) -> Answer:
             "cues": [plain(cue, MAX_QUOTE_CHARS) for cue in answer.cues[:MAX_QUOTES]],
         }
     )
+
+
+def parse_explanation(text: str, labels: Sequence[str]) -> Explanation:
+    """A model's answer as an `Explanation`, checked as `parse` checks an answer.
+
+    Raises:
+        AnswerError: as for `parse`.
+    """
+    answer = _validated(Explanation, text)
+    explanation = plain(answer.explanation, MAX_EXPLANATION_CHARS)
+    if not explanation:
+        raise AnswerError("explanation: it is empty, wanted three to six sentences")
+    probabilities = _probabilities(answer.probabilities, labels)
+    return answer.model_copy(update={"probabilities": probabilities, "explanation": explanation})
 
 
 def plain(text: str, longest: int) -> str:
@@ -134,6 +172,23 @@ def quoted_cues(quotes: Sequence[str], cues: Sequence[str]) -> tuple[list[str], 
             dropped.append(quote)
         kept.extend(cue for cue in found[:1] if cue not in kept)
     return kept, dropped
+
+
+def _validated(kind: type[_J], text: str) -> _J:
+    if len(text) > MAX_ANSWER_CHARS:
+        raise AnswerError(f"the answer has {len(text)} characters, at most {MAX_ANSWER_CHARS} are read")
+    try:
+        return kind.model_validate(_json_object(text))
+    except ValidationError as error:
+        problems = (f"{_place(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)[:3])
+        raise AnswerError("; ".join(problems)) from None
+
+
+def _judged(labels: Sequence[str]) -> dict[str, Any]:
+    """The part of a schema that all answers share."""
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    level = {"type": "number", "minimum": -1, "maximum": 1}
+    return {"probabilities": _object(dict.fromkeys(labels, share)), "arousal": level, "valence": level}
 
 
 def _probabilities(given: dict[str, float], labels: Sequence[str]) -> dict[str, float]:
