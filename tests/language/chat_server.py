@@ -7,6 +7,7 @@ The first part of the path names how it behaves, the second a fresh counter: ``/
 from __future__ import annotations
 
 import json
+import math
 import socket
 import sys
 import time
@@ -32,7 +33,15 @@ ANSWER: dict[str, Any] = {
     "conflict": True,
     "reason": "The third call about the same fault.",
 }
+FREE_DATA = ('"text": "N/A"', '"text": "[MASK]"', '"text": ""')
+"""What marks a question about nothing."""
 seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
+
+
+def top(shares: dict[str, float]) -> dict[str, Any]:
+    """One token as a server gives it, with what it might have been."""
+    tokens = [{"token": token, "logprob": math.log(share)} for token, share in shares.items()]
+    return {**max(tokens, key=lambda token: token["logprob"]), "top_logprobs": tokens}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -165,8 +174,124 @@ class Handler(BaseHTTPRequestHandler):
             200, {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "x": None}}
         )
 
-    def say(self, text: str, finish_reason: str = "stop") -> None:
-        choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
+    def mode_stream(self, body: Any, call: int) -> None:
+        self.stream([*self.pieces(), self.usage(), "[DONE]"])
+
+    def mode_streamends(self, body: Any, call: int) -> None:
+        self.stream(self.pieces())  # no usage and no [DONE], but a reason to stop
+
+    def mode_streamdies(self, body: Any, call: int) -> None:
+        self.stream(self.pieces()[:3], end=False)
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def mode_streamstops(self, body: Any, call: int) -> None:
+        self.stream(self.pieces()[:3])
+
+    def mode_streamonce(self, body: Any, call: int) -> None:
+        if call == 1:
+            self.mode_streamdies(body, call)
+        else:
+            self.mode_stream(body, call)
+
+    def mode_streamfails(self, body: Any, call: int) -> None:
+        self.stream([*self.pieces()[:3], json.dumps({"error": {"message": "out of memory"}})])
+
+    def mode_streamjunk(self, body: Any, call: int) -> None:
+        self.stream(["{", "[DONE]"])
+
+    def mode_streamempty(self, body: Any, call: int) -> None:
+        self.stream([self.usage(), "[DONE]"])
+
+    def mode_streamslow(self, body: Any, call: int) -> None:
+        self.stream([*self.pieces() * 50, "[DONE]"], pause_s=0.1)
+
+    def mode_nostream(self, body: Any, call: int) -> None:
+        for part in ("stream_options", "stream"):
+            if part in body:
+                self.send(400, {"error": {"message": f"{part} is not supported"}})
+                return
+        self.say(json.dumps(ANSWER))
+
+    def mode_letters(self, body: Any, call: int) -> None:
+        free = any(nothing in body["messages"][1]["content"] for nothing in FREE_DATA)
+        shares = (
+            {" B": 0.5, "A": 0.25, "C": 0.0625} if free else {"A": 0.375, " A": 0.125, "B": 0.25, "x": 0.125}
+        )
+        self.say("A", logprobs=[top(shares)])
+
+    def mode_fewletters(self, body: Any, call: int) -> None:
+        if body.get("top_logprobs", 0) > 5:
+            self.send(400, {"error": {"message": "top_logprobs must be at most 5"}})
+        else:
+            self.mode_letters(body, call)
+
+    def mode_noletters(self, body: Any, call: int) -> None:
+        self.say("The", logprobs=[top({"The": 0.9, "I": 0.1})])
+
+    def mode_nologprobs(self, body: Any, call: int) -> None:
+        if "logprobs" in body:
+            self.send(400, {"error": {"message": "unknown field logprobs"}})
+        else:
+            self.say(json.dumps(ANSWER))
+
+    def mode_context(self, body: Any, call: int) -> None:
+        size = sum(len(message["content"]) for message in body["messages"])
+        if size > 4096:
+            said = (
+                f"This model's maximum context length is 1024 tokens. You requested {size} (800 max_tokens)."
+            )
+            self.send(400, {"error": {"message": said, "code": "context_length_exceeded"}})
+        else:
+            self.say(json.dumps(ANSWER))
+
+    def mode_nocontext(self, body: Any, call: int) -> None:
+        said = "the request exceeds the available context size, try increasing it"
+        self.send(400, {"error": {"message": said, "type": "exceed_context_size_error", "n_ctx": 64}})
+
+    def mode_streamcontext(self, body: Any, call: int) -> None:
+        self.stream([json.dumps({"error": {"message": "maximum context length is 99 tokens"}})])
+
+    def mode_injected(self, body: Any, call: int) -> None:
+        """A model that does what the recording says: all it can do is to be wrong within the schema."""
+        obeyed = {**ANSWER, "probabilities": {**dict.fromkeys(ANSWER["probabilities"], 0), "happiness": 1}}
+        self.say(json.dumps({**obeyed, "words": ["system prompt"], "system": "rm -rf", "reliability": 1}))
+
+    def mode_explained(self, body: Any, call: int) -> None:
+        numbers = {key: ANSWER[key] for key in ("probabilities", "arousal", "valence")}
+        self.say(json.dumps({"explanation": "The words are calm.\nThe voice is <b>not</b>.", **numbers}))
+
+    def pieces(self) -> list[str]:
+        """The answer as events of a few characters each."""
+        text = json.dumps(ANSWER)
+        parts = [text[at : at + 20] for at in range(0, len(text), 20)]
+        events = [{"delta": {"content": part}, "finish_reason": None} for part in parts]
+        events = [{"delta": {"role": "assistant"}}, *events, {"delta": {}, "finish_reason": "stop"}]
+        return [json.dumps({"choices": [event]}) for event in events]
+
+    def usage(self) -> str:
+        return json.dumps({"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 20}})
+
+    def stream(self, events: list[str], end: bool = True, pause_s: float = 0) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        data = b": keep-alive\n\n" + b"".join(f"data: {event}\r\n\r\n".encode() for event in events)
+        for at in range(0, len(data), 37):  # events are cut anywhere
+            piece = data[at : at + 37]
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            self.wfile.flush()
+            time.sleep(pause_s)
+        if end:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def say(self, text: str, finish_reason: str = "stop", logprobs: Any = None) -> None:
+        choice: dict[str, Any] = {
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": finish_reason,
+        }
+        if logprobs is not None:
+            choice["logprobs"] = {"content": logprobs}
         self.send(200, {"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 20}})
 
     def send(self, status: int, data: Any, headers: dict[str, str] | None = None) -> None:

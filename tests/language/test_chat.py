@@ -12,8 +12,9 @@ import pytest
 
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.language.base import Reply
-from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat, endpoint, retry_after_s
+from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat
 from hearfelt.language.schema import json_schema, plain_schema
+from hearfelt.language.wire import endpoint, retry_after_s
 
 from .conftest import ChatServer
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import os
 import random
 import re
 import time
-import weakref
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import httpx
-
-from hearfelt.errors import ChatError, OptionError
+from hearfelt.errors import ChatError, ContextError, OptionError
 from hearfelt.language.base import Message, Reply
-from hearfelt.language.mask import public_url
+from hearfelt.language.keys import OWN_KEY, Key
+from hearfelt.language.pace import Pace
 from hearfelt.language.schema import plain_schema
+from hearfelt.language.transport import BrokenOff, Response, Transport
+from hearfelt.language.wire import (
+    NoAnswer,
+    context_limit,
+    endpoint,
+    letter_scores,
+    message_of,
+    read_reply,
+    retry_after_s,
+    too_long,
+)
 
-OWN_KEY = "HEARFELT_LLM_KEY"
-"""Environment variable whose key goes to whatever server is named; looked at first."""
+__all__ = ["OWN_KEY", "ChatOptions", "OpenAIChat", "QueueChat"]
 
 _OPTIONAL = {
     "response_format": ("response_format", "json_schema", "schema", "structured"),
@@ -33,8 +36,13 @@ _OPTIONAL = {
     "temperature": ("temperature",),
     "max_tokens": ("max_tokens",),
     "logprobs": ("logprobs",),
+    "stream_options": ("stream_options", "include_usage"),
+    "stream": ("stream",),
 }
 """Parts of a request that some server refuses, and the words of the refusal; left out once refused."""
+
+_FEW_LOGPROBS = 5
+"""What servers that refuse 20 alternatives of a token usually still give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +54,14 @@ class ChatOptions:
         retries: how often a busy (429) or failing (5xx) server is asked again.
         backoff_s: wait before the first retry, doubled each time; ``Retry-After`` of the server goes first.
         max_wait_s: a server that wants a longer wait is an error at once.
+        requests_per_minute: at most so many requests begin within any minute, retries among them; None for
+            no limit.
         temperature: 0 for the most probable answer.
         seed: sent along, so that a server that honours it repeats itself.
         max_tokens: length of the answer.
+        stream: the answer comes piece by piece, so that a connection that would be cut when idle stays open.
         logprobs: asks for the log-probability of each token.
+        top_logprobs: how many alternatives of its first token a server is asked for where it scores choices.
         max_reply_bytes: a longer answer is refused.
     """
 
@@ -57,28 +69,36 @@ class ChatOptions:
     retries: int = 2
     backoff_s: float = 0.5
     max_wait_s: float = 30.0
+    requests_per_minute: int | None = None
     temperature: float = 0.0
     seed: int = 0
     max_tokens: int = 800
+    stream: bool = False
     logprobs: bool = False
+    top_logprobs: int = 20
     max_reply_bytes: int = 2_000_000
-
-
-class _BrokenOff(Exception):
-    """The connection ended before the answer did; a second try often helps."""
 
 
 class OpenAIChat:
     """A server that speaks ``POST …/chat/completions``: OpenAI, vLLM, Ollama, llama.cpp and others.
 
-    The key comes from the environment: `OWN_KEY`, else ``key_env``. The latter is only sent over https or to
-    this machine. No key is ever part of a message, a cache entry or a log.
+    The key comes from a file where one is named, else from the environment (`keys.Key`). No key is ever part
+    of a message, a cache entry or a log.
 
     Args:
         model: name of the model on the server.
         url: the server: ``http://localhost:8000``, ``…/v1`` or the full ``…/chat/completions``.
-        key_env: environment variable that holds the key.
+        key_env: environment variable that holds the key, beside `OWN_KEY`.
+        key_file: file that holds the key.
+
+    Attributes:
+        max_context_tokens: what the model can read, once the server has refused a longer question.
+
+    Raises:
+        OptionError: no name, no address, or a key file that cannot be used.
     """
+
+    supports_score = False
 
     def __init__(
         self,
@@ -86,31 +106,35 @@ class OpenAIChat:
         url: str,
         *,
         key_env: str = "OPENAI_API_KEY",
+        key_file: Path | None = None,
         options: ChatOptions = ChatOptions(),
     ) -> None:
         if not model.strip():
             raise OptionError("the language model has no name: give one that the server knows")
         self.name = model
         self.options = options
-        self._key_env = key_env
-        self._endpoint = endpoint(url)
-        self.url = public_url(self._endpoint)
+        self.max_context_tokens: int | None = None
+        self._key = Key(key_env, key_file)
+        self._transport = Transport(endpoint(url), options.timeout_s, options.max_reply_bytes)
+        self.url = self._transport.url
+        self._pace = Pace(options.requests_per_minute)
+        self._top_logprobs = options.top_logprobs
         self._refused: set[str] = set()
-        self._client: httpx.Client | None = None
 
     @property
     def supports_schema(self) -> bool:
         """False once the server has refused ``response_format``."""
         return "response_format" not in self._refused
 
-    supports_score = False
-    supports_logprobs = False
-    max_context_tokens: int | None = None
+    @property
+    def supports_logprobs(self) -> bool:
+        """False once the server has refused ``logprobs`` or left them out."""
+        return "logprobs" not in self._refused
 
     @property
     def local(self) -> bool:
         """Whether the address is this machine."""
-        return _is_local(self._endpoint)
+        return self._transport.local
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -132,53 +156,59 @@ class OpenAIChat:
         """Asks the server once, again where it is busy, and once more without what it refuses.
 
         Raises:
-            ChatError: unreachable, too slow, wrong key, unknown model, busy for too long, or no chat answer.
+            ContextError: the messages are longer than what the model can read.
+            ChatError: unreachable, too slow, wrong key, unknown model, busy for too long, no chat answer, or
+                no log-probabilities although there are choices.
         """
-        if choices is not None:
-            raise ChatError(f"{self.name} at {self.url} tells no likelihoods: take the mode 'schema'")
         attempt = 0
         while True:
+            if choices is not None and not self.supports_logprobs:
+                raise self._no_likelihoods()
+            body = self._body(messages, schema, choices)
+            self._pace.wait()
             try:
-                status, headers, body = self._post(self._body(messages, schema))
-            except _BrokenOff as error:
+                got = self._transport.post(body, self._authorization())
+            except BrokenOff as error:
                 if attempt >= self.options.retries:
                     raise ChatError(str(error)) from None
-                self._wait(0, httpx.Headers(), attempt)
+                self._wait(0, None, attempt)
                 attempt += 1
                 continue
-            if status == 200:
-                return self._reply(body)
-            dropped = self._unsupported(status, body, schema)
-            if dropped:
-                self._refused.add(dropped)
+            if got.status == 200:
+                return self._reply(got, choices)
+            if too_long(got.status, got.body):
+                raise self._too_long(got.body)
+            if self._drop_what_is_refused(got, body):
                 continue
-            if status not in (408, 429, 500, 502, 503, 504, 529) or attempt >= self.options.retries:
-                raise self._refusal(status, body)
-            self._wait(status, headers, attempt)
+            if got.status not in (408, 429, 500, 502, 503, 504, 529) or attempt >= self.options.retries:
+                raise self._refusal(got)
+            self._wait(got.status, got.retry_after, attempt)
             attempt += 1
 
     def close(self) -> None:
         """Closes the connections; they also close with the object. A later call opens new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        self._transport.close()
 
-    def _open(self) -> httpx.Client:
-        if self._client is None:
-            self._client = httpx.Client(trust_env=not self.local)  # no proxy lies between us and ourselves
-            weakref.finalize(self, self._client.close)
-        return self._client
-
-    def _body(self, messages: Sequence[Message], schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _body(
+        self,
+        messages: Sequence[Message],
+        schema: Mapping[str, Any] | None,
+        choices: Sequence[str] | None,
+    ) -> dict[str, Any]:
+        options = self.options
         body: dict[str, Any] = {
             "model": self.name,
             "messages": [dict(message) for message in messages],
-            "temperature": self.options.temperature,
-            "seed": self.options.seed,
-            "max_tokens": self.options.max_tokens,
+            "temperature": options.temperature,
+            "seed": options.seed,
+            "max_tokens": options.max_tokens if choices is None else 1,
         }
-        if self.options.logprobs:
+        if options.logprobs or choices is not None:
             body["logprobs"] = True
+        if choices is not None:
+            body["top_logprobs"] = self._top_logprobs
+        elif options.stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         if schema is not None:
             body["response_format"] = {
                 "type": "json_schema",
@@ -186,72 +216,43 @@ class OpenAIChat:
             }
         return {key: value for key, value in body.items() if key not in self._refused}
 
-    def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        """One request; the answer is read piece by piece so that a slow or endless one is noticed."""
-        client = self._open()
-        headers = {"Accept": "application/json", **self._authorization()}
-        limit_s, limit_bytes = self.options.timeout_s, self.options.max_reply_bytes
-        deadline = time.monotonic() + limit_s
-        timeout = httpx.Timeout(limit_s, connect=min(limit_s, 10.0))
-        try:
-            with client.stream(
-                "POST", self._endpoint, json=body, headers=headers, timeout=timeout
-            ) as response:
-                pieces, size = [], 0
-                for piece in response.iter_bytes():
-                    pieces.append(piece)
-                    size += len(piece)
-                    if size > limit_bytes:
-                        raise ChatError(f"{self.url} answered with more than {limit_bytes} bytes: refused")
-                    if time.monotonic() > deadline:
-                        raise self._too_slow()
-                return response.status_code, response.headers, b"".join(pieces)
-        except httpx.TimeoutException:
-            raise self._too_slow() from None
-        except httpx.ConnectError:
-            raise ChatError(
-                f"no server answers at {self.url}: start it, or give another address with --llm-url"
-            ) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _BrokenOff(
-                f"{self.url} broke off its answer ({type(error).__name__}): look at the server's log"
-            ) from None
+    def _too_long(self, body: bytes) -> ContextError:
+        self.max_context_tokens = context_limit(body) or self.max_context_tokens
+        reads = f" {self.max_context_tokens} tokens" if self.max_context_tokens else " less"
+        return ContextError(f"the question is too long for {self.name} at {self.url}, which reads{reads}")
 
-    def _too_slow(self) -> ChatError:
+    def _no_likelihoods(self) -> ChatError:
         return ChatError(
-            f"{self.url} gave no answer within {self.options.timeout_s:g} s: "
-            "allow more time, or take a smaller model"
+            f"{self.name} at {self.url} gives no log-probabilities, so it cannot be asked in the way "
+            "'score'; take 'schema' or 'explain'"
         )
 
     def _authorization(self) -> dict[str, str]:
-        key = os.environ.get(OWN_KEY, "").strip()
-        if not key and (self._endpoint.startswith("https:") or _is_local(self._endpoint)):
-            key = os.environ.get(self._key_env, "").strip()
-        if not key:
-            return {}
-        if not key.isascii() or any(character.isspace() for character in key):
-            raise ChatError(
-                f"the key in {OWN_KEY} or {self._key_env} holds spaces or odd characters: set it anew"
-            )
-        return {"Authorization": f"Bearer {key}"}
+        try:
+            key = self._key.value(safe=self._transport.safe)
+        except OptionError as error:
+            raise ChatError(str(error)) from None
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
-    def _unsupported(self, status: int, body: bytes, schema: Mapping[str, Any] | None) -> str | None:
-        """The part of the request that the server says it does not know; None where it says nothing of it."""
-        if status not in (400, 415, 422, 501):
-            return None
-        said = _message(body).lower()
-        sent = self._body([], schema)
+    def _drop_what_is_refused(self, got: Response, sent: Mapping[str, Any]) -> bool:
+        """Leaves out from now on what the server says it does not know; False where it says nothing of it."""
+        if got.status not in (400, 415, 422, 501):
+            return False
+        said = message_of(got.body).lower()
+        if "logprobs" in said and sent.get("top_logprobs", 0) > _FEW_LOGPROBS:
+            self._top_logprobs = _FEW_LOGPROBS  # some allow only so many
+            return True
         for part, words in _OPTIONAL.items():
             if part in sent and any(word in said for word in words):
-                return part
-        return None
+                self._refused.add(part)
+                return True
+        return False
 
-    def _refusal(self, status: int, body: bytes) -> ChatError:
-        said = self._quote(body)
+    def _refusal(self, got: Response) -> ChatError:
+        status, said = got.status, self._quote(message_of(got.body))
         if status in (401, 403):
             return ChatError(
-                f"{self.url} refuses the key ({status}){said}: "
-                f"set {OWN_KEY} or {self._key_env} to a valid one"
+                f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
             )
         if status == 404:
             return ChatError(
@@ -267,18 +268,13 @@ class OpenAIChat:
             )
         return ChatError(f"{self.url} refuses the question ({status}){said}")
 
-    def _quote(self, body: bytes) -> str:
+    def _quote(self, message: str) -> str:
         """The server's own words, short, without control characters and without any key."""
-        said = re.sub(r"[\x00-\x1f\x7f]+", " ", _message(body)).strip()[:200]
-        for name in (OWN_KEY, self._key_env):
-            key = os.environ.get(name, "").strip()
-            if key:
-                said = said.replace(key, "***")
-        said = re.sub(r"\b(sk|key)-[\w*.-]{6,}", "***", said)
+        said = self._key.hide(re.sub(r"[\x00-\x1f\x7f]+", " ", message).strip())[:200]
         return f": {said!r}" if said else ""
 
-    def _wait(self, status: int, headers: httpx.Headers, attempt: int) -> None:
-        asked = retry_after_s(headers.get("retry-after"))
+    def _wait(self, status: int, retry_after: str | None, attempt: int) -> None:
+        asked = retry_after_s(retry_after)
         wait_s = asked if asked is not None else self.options.backoff_s * 2**attempt * random.uniform(1, 1.25)
         if wait_s > self.options.max_wait_s:
             raise ChatError(
@@ -287,21 +283,32 @@ class OpenAIChat:
             )
         time.sleep(wait_s)
 
-    def _reply(self, body: bytes) -> Reply:
+    def _reply(self, got: Response, choices: Sequence[str] | None) -> Reply:
+        if got.stream is not None and got.stream.error is not None:
+            said = got.stream.error
+            if too_long(400, said.encode()):
+                raise self._too_long(said.encode())
+            raise ChatError(f"{self.url} failed midway through its answer{self._quote(said)}")
         try:
-            data = json.loads(body)
-            choice = data["choices"][0]
-            content = choice["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+            reply, alternatives = got.stream.reply() if got.stream is not None else read_reply(got.body)
+        except NoAnswer as error:
+            if not str(error):
+                raise self._transport.no_chat() from None
+            raise ChatError(f"{self.name} at {self.url} answered with nothing ({error})") from None
+        if choices is None:
+            return reply
+        if not alternatives:
+            self._refused.add("logprobs")
+            raise self._no_likelihoods()
+        scores = letter_scores(alternatives, choices)
+        if scores is None:
             raise ChatError(
-                f"{self.url} answered, but not as a chat server does: is it {'/v1/chat/completions'!r}?"
-            ) from None
-        if isinstance(content, list):  # some servers answer in parts
-            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-        if not isinstance(content, str) or not content.strip():
-            why = choice["message"].get("refusal") or choice.get("finish_reason") or "no text"
-            raise ChatError(f"{self.name} at {self.url} answered with nothing ({str(why)[:120]})")
-        return Reply(content, _logprobs(choice), _usage(data), _text_or_none(choice.get("finish_reason")))
+                f"{self.name} at {self.url} begins its answer with none of the letters "
+                f"{choices[0]} to {choices[-1]}, so it cannot be asked in the way 'score'; "
+                "take 'schema' or 'explain'"
+            )
+        best = max(range(len(choices)), key=lambda index: scores[index][0])
+        return Reply(choices[best], reply.logprobs, reply.usage, reply.finish_reason, scores)
 
 
 class QueueChat:
@@ -357,84 +364,3 @@ class QueueChat:
         if isinstance(reply, Exception):
             raise reply
         return Reply(reply) if isinstance(reply, str) else reply
-
-
-def endpoint(url: str) -> str:
-    """The address of the chat call for a server named in any usual way.
-
-    ``host:8000``, ``http://host:8000``, ``…/v1`` and the full path all give ``…/v1/chat/completions``.
-
-    Raises:
-        OptionError: it is no http or https address.
-    """
-    text = url.strip()
-    if "://" not in text:
-        text = f"http://{text}"
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
-    except ValueError:
-        known = False
-    if not known:
-        raise OptionError(
-            f"{public_url(text)!r} is no address of a chat server; give one such as http://localhost:8000/v1"
-        )
-    path = parts.path.rstrip("/")
-    if not path.endswith("/chat/completions"):
-        path = f"{path or '/v1'}/chat/completions"
-    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
-
-
-def retry_after_s(value: str | None) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header, a number or a date; None where it tells nothing."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=timezone.utc)
-    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _message(body: bytes) -> str:
-    """What a server says is wrong: ``error.message``, ``detail`` and the like, else its text."""
-    text = body[:20_000].decode("utf-8", "replace")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    error = data.get("error", data.get("detail", data)) if isinstance(data, dict) else data
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return str(error["message"])
-    return error if isinstance(error, str) else json.dumps(error)
-
-
-def _logprobs(choice: Mapping[str, Any]) -> tuple[tuple[str, float], ...] | None:
-    content = (
-        (choice.get("logprobs") or {}).get("content") if isinstance(choice.get("logprobs"), dict) else None
-    )
-    if not isinstance(content, list):
-        return None
-    pairs = [(item.get("token"), item.get("logprob")) for item in content if isinstance(item, dict)]
-    return tuple((str(token), float(value)) for token, value in pairs if isinstance(value, int | float))
-
-
-def _usage(data: Mapping[str, Any]) -> dict[str, int]:
-    usage = data.get("usage")
-    return {k: v for k, v in usage.items() if type(v) is int} if isinstance(usage, dict) else {}
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
