@@ -94,7 +94,13 @@ def prepare(order: Order, report: Report) -> tuple[Plan, str]:
 
 
 def _learn(order: Order, plan: Plan, data: str, out: Path, report: Report) -> None:
-    runner = kinds.KINDS[plan.kind].load()
+    kind = kinds.KINDS[plan.kind]
+    if not kind.clips:
+        if order.folds:
+            raise OptionError(f"a recipe of kind {plan.kind} has no folds: leave --fold out")
+        kind.train_all(plan.recipe, data, out, report, order.how)
+        return
+    runner = kind.load()
     examples = runner.read(plan.recipe, data)
     recipe = runner.filled(plan.recipe, examples)
     folds = deal.folds(recipe.protocol, examples, data)
@@ -118,6 +124,9 @@ def _check_folds(asked: Sequence[int], there: int) -> None:
 
 def summary(out: Path) -> Iterator[str]:
     """What a run gave, in lines for people: its score, its model, how to use it."""
+    if (out / "table.md").is_file():
+        yield from (out / "table.md").read_text(encoding="utf-8").splitlines()
+        return
     if (out / "scores.json").is_file():
         scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
         yield from _scored(

@@ -42,6 +42,8 @@ def plan(source: str, settings: Mapping[str, Any], report: Report) -> Plan:
     if kind not in KINDS:
         raise unknown_name("kind of recipe", kind, KINDS)
     options = KINDS[kind].options
+    if not KINDS[kind].clips:
+        return Plan(kind, changes.changed(options(name=_name(source)), given), {})
     asked = changes.changed(options(data=DataOptions(corpora=(), labels=())), given).data
     examples = table.read(asked, source)
     labels = asked.labels or table.labels_of(examples)

@@ -52,7 +52,14 @@ def keys(options: type[Any], above: str = "", plain: Any = None) -> Iterator[tup
 
 def meanings(options: type[Any]) -> dict[str, str]:
     """What the docstring of a dataclass says of each argument."""
-    text = inspect.getdoc(options) or ""
+    found: dict[str, str] = {}
+    for kind in reversed(options.__mro__[:-1]):  # a class that only changes defaults says nothing anew
+        found |= _described(kind.__doc__ or "")
+    return {name: _cell(text) for name, text in found.items()}
+
+
+def _described(doc: str) -> dict[str, str]:
+    text = inspect.cleandoc(doc)
     found: dict[str, str] = {}
     names: list[str] = []
     inside = False
@@ -69,7 +76,7 @@ def meanings(options: type[Any]) -> dict[str, str]:
         elif inside and line.strip():
             for name in names:
                 found[name] = f"{found[name]} {line.strip()}"
-    return {name: _cell(text) for name, text in found.items()}
+    return found
 
 
 def _cell(text: str) -> str:

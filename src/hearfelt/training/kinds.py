@@ -66,14 +66,16 @@ class Kind:
     Args:
         about: what it learns, in a few words.
         recipe: module and name of the options dataclass.
-        runner: module that runs it.
+        runner: module that runs it: a `Runner`; of a kind without clips, one whose `train` does it all.
         library: what it cannot do without, and how the package is called.
+        clips: whether it learns from clips, fold by fold; else from a table of another kind, as it likes.
     """
 
     about: str
     recipe: tuple[str, str]
     runner: str
     library: tuple[str, str]
+    clips: bool = True
 
     @property
     def options(self) -> type[Any]:
@@ -85,14 +87,28 @@ class Kind:
         """Who runs it.
 
         Raises:
+            OptionError: it does not learn from clips.
             MissingExtraError: its library is not installed.
         """
+        if not self.clips:
+            raise OptionError(f"there are no folds of clips in a recipe for {self.about}: use hearfelt train")
+        return cast(Runner, self._module())
+
+    def train_all(self, recipe: Any, source: str, out: Path, report: Report, how: How) -> None:
+        """A whole run of a kind without clips.
+
+        Raises:
+            HearfeltError: a recipe or data that do not hold together, or its library is not installed.
+        """
+        self._module().train(recipe, source, out, report, how)
+
+    def _module(self) -> Any:
         module, package = self.library
         try:
             import_module(module)
         except ImportError:
             raise MissingExtraError("training", package, "train") from None
-        return cast(Runner, import_module(self.runner))
+        return import_module(self.runner)
 
 
 _HERE = "hearfelt.training"
@@ -115,6 +131,13 @@ KINDS: Mapping[str, Kind] = {
         (f"{_HERE}.classical", "ClassicalRecipe"),
         f"{_HERE}.classical",
         ("sklearn", "scikit-learn"),
+    ),
+    "dialogue": Kind(
+        "text models of dialogue, with what was said before and how it was said",
+        (f"{_HERE}.dialogue.options", "DialogueRecipe"),
+        f"{_HERE}.dialogue.run",
+        ("torch", "torch"),
+        clips=False,
     ),
 }
 """Name to kind; a recipe that names none is ``voice``."""

@@ -8,6 +8,7 @@ arXiv:1908.10084), which is how all-MiniLM-L6-v2 was trained.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def _bert(folder: Path, about: str) -> Start:
             "of a BERT in the layout of Hugging Face"
         )
     quiet = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
+    transformers.logging.set_verbosity(logging.ERROR)
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
         if kind != "bert":
@@ -158,16 +159,20 @@ def _layer_state(state: State, key: str) -> dict[str, Tensor]:
     }
 
 
+def _embedding(table: Tensor) -> nn.Embedding:
+    return nn.Embedding(table.shape[0], table.shape[1], _weight=table.clone())
+
+
 class Bottom(nn.Module):
     """Word vectors and the frozen layers. It never learns."""
 
     def __init__(self, begin: Start, layers: int) -> None:
         super().__init__()
         state = begin.state
-        self.words = nn.Embedding.from_pretrained(state["embeddings.word_embeddings.weight"], freeze=True)
+        self.words = _embedding(state["embeddings.word_embeddings.weight"])
         places = state["embeddings.position_embeddings.weight"]
         kind = state["embeddings.token_type_embeddings.weight"][0]
-        self.places = nn.Embedding.from_pretrained(places + kind, freeze=True)
+        self.places = _embedding(places + kind)
         self.norm = nn.LayerNorm(begin.hidden, eps=1e-12)
         self.norm.weight.data = state["embeddings.LayerNorm.weight"].clone()
         self.norm.bias.data = state["embeddings.LayerNorm.bias"].clone()
@@ -192,7 +197,7 @@ class Bottom(nn.Module):
         return found
 
 
-def alike(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
+def alike(lengths: Sequence[float], batch: int) -> Iterator[list[int]]:
     """Every position once, in batches of about one length."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     for first in range(0, len(order), batch):

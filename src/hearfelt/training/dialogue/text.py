@@ -81,7 +81,7 @@ class TextLesson(engine.Lesson):
         self.network: Top = top
         self._bottom = [bottom]  # in a list it is no part of the module: it never learns, nothing averages it
         self.options, self.seed = options, seed
-        kept = np.flatnonzero(targets >= 0)
+        kept = np.flatnonzero(targets >= 0).tolist()
         self.ids, self.targets = [ids[i] for i in kept], targets[kept]
         self.dev_ids, self.dev_targets = dev_ids, dev_targets
         self.weights = torch.from_numpy(label_weights(self.targets, top.head.out_features, options.balance))
