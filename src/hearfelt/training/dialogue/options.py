@@ -73,9 +73,7 @@ class TextOptions:
                 "at least 0 layers, at least 8 tokens, a dropout in 0 to 1"
             )
         if not 0 <= self.balance <= 1:
-            raise OptionError(
-                f"balance={self.balance}: it lies in 0 (lines as they come) to 1 (labels alike)"
-            )
+            raise OptionError(f"balance={self.balance}: it lies in 0 (as lines come) to 1 (labels alike)")
 
 
 @dataclass(frozen=True)
