@@ -14,7 +14,14 @@ RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
 PARTS = ("words.toml", "common.toml")
 """The text model's recipe, and what the voice recipes share."""
 
-VOICE = [path for path in sorted(RECIPES.rglob("*.toml")) if path.name not in PARTS]
+VOICE = [
+    path
+    for path in sorted(RECIPES.rglob("*.toml"))
+    if path.name not in PARTS
+    and not path.name.startswith("textbook")
+    and recipe.table_of(path).get("kind", "voice") == "voice"
+]
+"""Recipes of voice models: those that name no kind."""
 
 
 @pytest.mark.parametrize("path", VOICE, ids=lambda path: path.stem)
