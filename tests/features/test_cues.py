@@ -150,6 +150,29 @@ def test_the_speaker_comes_before_the_population() -> None:
     assert slower[0].text.startswith("slower than usual for this speaker (-")
 
 
+def test_both_comparisons_are_told_and_named_for_whoever_must_weigh_them() -> None:
+    fast_talker = heard([5.5, 5.6, 5.4, 5.5] * 5, "tempo")
+    found = {"tempo": 6.6, "f0_semitones": 39.5}
+    both = describe(found, fast_talker, PEOPLE, compare="both")
+    assert {(cue.measure, cue.against) for cue in both} == {
+        ("tempo", "speaker"),
+        ("tempo", "people"),
+        ("f0_semitones", "people"),
+    }
+    texts = {(cue.measure, cue.against): (cue.text, cue.z) for cue in both}
+    text, z = texts["tempo", "speaker"]
+    assert text == f"faster than usual for this speaker ({z:+.1f} sd)"
+    text, z = texts["tempo", "people"]
+    assert text == f"faster than most people ({z:+.1f} sd)"
+    assert all(abs(a.z) >= abs(b.z) >= 1 for a, b in pairwise(both))
+    chinese = describe(found, fast_talker, PEOPLE, "zh", compare="both")
+    assert {cue.text[:5] for cue in chinese} == {"比该说话人", "与一般人相"}
+    alone = describe(found, None, PEOPLE, compare="both")
+    assert {cue.against for cue in alone} == {"people"}
+    with pytest.raises(OptionError, match="unknown comparison of cues 'all'; known: either, both"):
+        describe(found, None, PEOPLE, compare="all")
+
+
 def test_at_most_two_cues_are_about_the_voice_itself_and_four_in_all() -> None:
     found = {"hnr_db": 0.0, "jitter": -1.0, "h1_h2_db": 12.0, "spectral_balance_db": 8.0}
     assert len(describe(found, None, PEOPLE)) == 2

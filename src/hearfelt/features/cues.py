@@ -18,6 +18,7 @@ import numpy as np
 
 from hearfelt.errors import FeatureError, OptionError, unknown_name
 from hearfelt.features import prosody
+from hearfelt.features.cuewords import WORDS, against_people, against_self, at_large
 from hearfelt.types import Features
 
 MEASURES: Mapping[str, str] = {
@@ -49,6 +50,8 @@ class Cue:
     measure: str
     z: float
     text: str
+    against: str = "speaker"
+    """What it compares with: ``speaker`` (the same one so far) or ``people`` (at large)."""
 
 
 def measures(features: Features) -> dict[str, float]:
@@ -307,45 +310,8 @@ class Baseline:
         return baseline
 
 
-@dataclass(frozen=True)
-class _Words:
-    """How a measure is told: above and below people at large, above and below this speaker's own level."""
-
-    high: str
-    low: str
-    more: str
-    less: str
-
-
-_ENGLISH: Mapping[str, _Words] = {
-    "f0_semitones": _Words("high pitch", "low pitch", "higher pitch", "lower pitch"),
-    "f0_range": _Words("lively pitch", "flat pitch", "livelier pitch", "flatter pitch"),
-    "loudness_db": _Words("loud", "quiet", "louder", "quieter"),
-    "loudness_range": _Words("strong stress", "even loudness", "stronger stress", "more even loudness"),
-    "tempo": _Words("fast", "slow", "faster", "slower"),
-    "pause_share": _Words("long pauses", "no pauses", "longer pauses", "fewer pauses"),
-    "jitter": _Words("unsteady voice", "steady voice", "less steady voice", "steadier voice"),
-    "shimmer_db": _Words("uneven voice", "even voice", "less even voice", "more even voice"),
-    "hnr_db": _Words("clear voice", "rough voice", "clearer voice", "rougher voice"),
-    "spectral_balance_db": _Words("tense, sharp voice", "soft voice", "tenser voice", "softer voice"),
-    "h1_h2_db": _Words("breathy voice", "pressed voice", "breathier voice", "more pressed voice"),
-}
-
-_CHINESE: Mapping[str, _Words] = {
-    "f0_semitones": _Words("音调高", "音调低", "音调更高", "音调更低"),
-    "f0_range": _Words("语调起伏大", "语调平淡", "语调起伏更大", "语调更平"),
-    "loudness_db": _Words("声音响", "声音轻", "更响", "更轻"),
-    "loudness_range": _Words("重音强", "响度平稳", "重音更强", "响度更平稳"),
-    "tempo": _Words("语速快", "语速慢", "语速更快", "语速更慢"),
-    "pause_share": _Words("停顿长", "没有停顿", "停顿更长", "停顿更少"),
-    "jitter": _Words("声音发颤", "声音平稳", "声音更颤", "声音更稳"),
-    "shimmer_db": _Words("声音强弱不匀", "声音强弱均匀", "强弱更不匀", "强弱更均匀"),
-    "hnr_db": _Words("声音清亮", "声音沙哑", "声音更清亮", "声音更沙哑"),
-    "spectral_balance_db": _Words("声音紧张尖锐", "声音柔和", "声音更紧张", "声音更柔和"),
-    "h1_h2_db": _Words("气声重", "声音紧压", "气声更重", "声音更紧"),
-}
-
-WORDS: Mapping[str, Mapping[str, _Words]] = {"en": _ENGLISH, "zh": _CHINESE}
+COMPARISONS = ("either", "both")
+"""How `describe` compares: against the speaker or else against people, or both, each named."""
 
 _VOICE = ("jitter", "shimmer_db", "hnr_db", "spectral_balance_db", "h1_h2_db")
 """Measures of the voice itself: they go together, so only the two strongest are told."""
@@ -361,11 +327,14 @@ def describe(
     *,
     min_z: float = 1.0,
     max_cues: int = 4,
+    compare: str = "either",
 ) -> list[Cue]:
     """What stands out, in words, strongest first.
 
-    A measure is told against the speaker where the baseline knows it and it differs there, else against
-    people at large where it differs from them.
+    With ``compare="either"``, in short words for people, a measure is told against the speaker where the
+    baseline knows it and it differs there, else against people at large where it differs from them. With
+    ``"both"`` each comparison is told for itself and names what it compares with, for whoever must weigh
+    them (a language model).
 
     Args:
         found: from `measures`.
@@ -373,38 +342,43 @@ def describe(
         population: people at large; None for the shipped one.
         language: "en" or "zh".
         min_z: deviations from which on a measure is told.
-        max_cues: how many are told at most.
+        max_cues: how many are told at most; with ``"both"`` of each comparison.
+        compare: one of `COMPARISONS`.
 
     Raises:
-        OptionError: the language is not known.
+        OptionError: the language or the comparison is not known.
     """
     if language not in WORDS:
         raise unknown_name("language of cues", language, WORDS)
-    words = WORDS[language]
+    if compare not in COMPARISONS:
+        raise unknown_name("comparison of cues", compare, COMPARISONS)
+    phrase = against_people if compare == "both" else at_large
     own = baseline.z(found) if baseline is not None else {}
     others = (population or Population.load()).z(found)
-    cues = []
-    for name in words:
-        if abs(own.get(name, 0.0)) >= min_z:
-            cues.append(Cue(name, own[name], _against_self(words[name], own[name], language)))
-        elif abs(others.get(name, 0.0)) >= min_z:
-            text = words[name].high if others[name] > 0 else words[name].low
-            cues.append(Cue(name, others[name], text))
-    cues.sort(key=lambda cue: -abs(cue.z))
-    return _sparse(cues, max_cues)
+    self_cues = [
+        Cue(name, own[name], against_self(name, own[name], language))
+        for name in WORDS[language]
+        if abs(own.get(name, 0.0)) >= min_z
+    ]
+    told = {cue.measure for cue in self_cues} if compare == "either" else set()
+    people_cues = [
+        Cue(name, others[name], phrase(name, others[name], language), "people")
+        for name in WORDS[language]
+        if abs(others.get(name, 0.0)) >= min_z and name not in told
+    ]
+    if compare == "either":
+        return _sparse([*self_cues, *people_cues], max_cues)
+    return _strongest([*_sparse(self_cues, max_cues), *_sparse(people_cues, max_cues)])
 
 
-def _against_self(words: _Words, z: float, language: str) -> str:
-    word = words.more if z > 0 else words.less
-    if language == "zh":
-        return f"比该说话人平时{word}（{z:+.1f} 标准差）"
-    return f"{word} than usual for this speaker ({z:+.1f} sd)"
+def _strongest(cues: list[Cue]) -> list[Cue]:
+    return sorted(cues, key=lambda cue: -abs(cue.z))
 
 
 def _sparse(cues: list[Cue], max_cues: int) -> list[Cue]:
     kept: list[Cue] = []
     voice = 0
-    for cue in cues:
+    for cue in _strongest(cues):
         if cue.measure in _VOICE:
             if voice == _MAX_VOICE:
                 continue

@@ -120,7 +120,7 @@ class Written:
         try:
             self._read(reply.text, item)
         except AnswerError as error:
-            again = self._chat.chat(self._repair(asked, reply, error, item), schema=self._schema)
+            again = self._chat.chat(self._repair(asked, reply, error, item, options), schema=self._schema)
             try:
                 self._read(again.text, item)
             except AnswerError as second:
@@ -139,13 +139,19 @@ class Written:
         return self._read(text, item)
 
     def _repair(
-        self, asked: Sequence[Message], reply: Reply, error: AnswerError, item: JudgeItem
+        self,
+        asked: Sequence[Message],
+        reply: Reply,
+        error: AnswerError,
+        item: JudgeItem,
+        options: QuestionOptions,
     ) -> list[Message]:
+        parts = prompt(language_of(item), options.wording)
         places = {"problem": _problem(error, reply), "labels": ", ".join(self._labels)}
         return [
             *asked,
             {"role": "assistant", "content": reply.text[:4000]},
-            {"role": "user", "content": fill(prompt(language_of(item))["repair"], places)},
+            {"role": "user", "content": fill(parts["repair"], places)},
         ]
 
     def _answer(self, text: str, item: JudgeItem) -> Judgement:

@@ -137,9 +137,7 @@ class Judge:
 
     def _prepared(self, item: JudgeItem) -> JudgeItem:
         masked = self.options.mask if self.options.mask is not None else not self.chat.local
-        question = self.options.question
-        latest = item.history[-question.max_history_turns :] if question.max_history_turns else ()
-        return tidied(replace(item, history=latest), question, mask if masked else str)
+        return tidied(item, self.options.question, mask if masked else str)
 
     def _key(self, item: JudgeItem) -> str:
         """The hash of the whole question, even where less of it could be told."""
@@ -179,7 +177,7 @@ class Judge:
             "usage": record.get("usage", {}),
             "repaired": bool(record.get("repaired")),
             "cached": cached,
-            "prompt": prompt(language_of(item))["name"],
+            "prompt": prompt(language_of(item), self.options.question.wording)["name"],
         }
         if "told" in record:
             details["told"] = record["told"]

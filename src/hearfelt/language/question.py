@@ -10,12 +10,22 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
+from itertools import islice
+from typing import Any
 
+from hearfelt.errors import OptionError
+from hearfelt.language import identify
 from hearfelt.language.base import Message
 from hearfelt.types import Emotion, Segment
+
+WORDINGS = 3
+"""In how many wordings each question can be asked, in each language."""
+
+MAX_EXAMPLE_CHARS = 300
+"""So much of a labelled example is told."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The names of the labels where one letter is the answer."""
@@ -23,6 +33,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HIDDEN = re.compile("[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _FENCE = re.compile(r"<<<|>>>")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_KANA_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
+_CHINESE = ("zh", "zho", "chi", "cmn", "yue", "wuu", "nan", "hak", "mandarin", "cantonese")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +47,34 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Shot:
+    """A labelled utterance that is shown as an example.
+
+    Args:
+        label: what people called it.
+        cues: what was heard, in words.
+    """
+
+    text: str
+    label: str
+    cues: tuple[str, ...] = ()
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeItem:
     """One utterance to judge and what is known of it.
 
     Args:
-        cues: what was heard, in words, strongest first.
+        cues: what was heard, in words, strongest first; each says whether it compares with the speaker's own
+            usual voice or with people at large (`hearfelt.features.cues.describe` with ``compare="both"``).
         history: the turns before it, oldest first.
         voice, words: what the other sources say, None where they say nothing.
-        language: ISO 639-1 code; Chinese is asked in Chinese, all else in English.
+        language: of what is said, as a code, tag or English name; see `language_of`.
+        roles: speaker to role, such as ``{"ana": "agent"}``; any plain words.
+        voice_confidence, words_confidence: how likely the other sources' first labels are right, in [0, 1];
+            None where nobody calibrated them.
+        shots: labelled utterances like this one, the most alike first (`hearfelt.language.examples`).
     """
 
     segment: Segment
@@ -51,6 +84,10 @@ class JudgeItem:
     voice: Emotion | None = None
     words: Emotion | None = None
     language: str | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
+    voice_confidence: float | None = None
+    words_confidence: float | None = None
+    shots: tuple[Shot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +98,13 @@ class QuestionOptions:
         max_history_turns: how many turns before the utterance are told.
         max_chars: characters of dialogue that are told; the oldest turns go first.
         max_cues: vocal cues that are told.
+        wording: which of the `WORDINGS` the question is asked in, counted from 1.
     """
 
     max_history_turns: int = 12
     max_chars: int = 6000
     max_cues: int = 12
+    wording: int = 1
 
 
 def messages(
@@ -77,7 +116,7 @@ def messages(
         form: how it shall be answered, a part of the prompt: ``schema``, ``score``, ``letters`` (a label by
             its letter, A for the first) or ``explain``.
     """
-    parts = prompt(language_of(item))
+    parts = prompt(language_of(item), options.wording)
     data = _data(item, options)
     fence = hashlib.sha256(data.encode()).hexdigest()[:12]
     letters = "\n".join(f"{letter} = {label}" for letter, label in zip(LETTERS, labels, strict=False))
@@ -94,7 +133,9 @@ def tidied(item: JudgeItem, options: QuestionOptions, change: Callable[[str], st
     def tidy(text: str) -> str:
         return _tidy(change(text))
 
-    history = tuple(Turn(turn.speaker and tidy(turn.speaker), tidy(turn.text)) for turn in item.history)
+    # One turn more than is told, so that it shows that there was more; no others are put through `change`.
+    latest = _said(item.history, options.max_history_turns + 1)
+    history = tuple(Turn(turn.speaker and tidy(turn.speaker), tidy(turn.text)) for turn in latest)
     speaker = item.segment.speaker
     return replace(
         item,
@@ -103,17 +144,29 @@ def tidied(item: JudgeItem, options: QuestionOptions, change: Callable[[str], st
         cues=tuple(_tidy(cue) for cue in item.cues[: options.max_cues]),
         history=history,
         language=item.language and _tidy(item.language),
+        roles={tidy(name): tidy(role) for name, role in item.roles.items()},
+        shots=tuple(_tidied_shot(shot, tidy) for shot in item.shots),
     )
 
 
 @lru_cache
-def prompt(language: str) -> Mapping[str, str]:
-    """The parts of the prompt in a language.
+def prompt(language: str, wording: int = 1) -> Mapping[str, str]:
+    """The parts of the prompt in a language and wording.
 
     ``name`` (with version), ``system`` and behind it the form of the answer (``schema``, ``score``,
-    ``letters`` or ``explain``), ``user``, ``repair``.
+    ``letters`` or ``explain``), ``user``, ``repair``. The first wording stands in ``prompts/judge.en.md``,
+    the second in ``prompts/judge.en.2.md`` and so on.
+
+    Raises:
+        OptionError: there is no such wording.
     """
-    text = (files("hearfelt.language") / "prompts" / f"judge.{language}.md").read_text(encoding="utf-8")
+    number = "" if wording == 1 else f".{wording}"
+    file = files("hearfelt.language") / "prompts" / f"judge.{language}{number}.md"
+    if not file.is_file():
+        raise OptionError(
+            f"there is no wording {wording} of the prompt in {language!r}; there are {WORDINGS}, from 1 on"
+        )
+    text = file.read_text(encoding="utf-8")
     head, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
     parts = {"name": head.strip().removeprefix("# ")}
     for section in sections:
@@ -123,8 +176,16 @@ def prompt(language: str) -> Mapping[str, str]:
 
 
 def language_of(item: JudgeItem) -> str:
-    """The language in which it is asked: Chinese in Chinese, all else in English."""
-    return "zh" if (item.language or "").lower().startswith("zh") else "en"
+    """The language in which it is asked: Chinese in Chinese, all else in English.
+
+    Chinese is known by any of its codes and names (zh, zh-TW, cmn, yue, Chinese …); where the language is not
+    known, by its characters without any of Japanese or Korean.
+    """
+    if item.language:
+        return "zh" if identify.code(item.language) in _CHINESE else "en"
+    said = (item.text or (item.history[-1].text if item.history else ""))[: identify.MAX_CHARACTERS]
+    signs, others = len(_HAN.findall(said)), len(identify.words(_HAN.sub(" ", said)))
+    return "zh" if signs > others and not _KANA_HANGUL.search(said) else "en"
 
 
 def fill(template: str, places: Mapping[str, str]) -> str:
@@ -137,34 +198,59 @@ def _tidy(text: str) -> str:
     return _FENCE.sub(lambda match: "‹‹‹" if match.group() == "<<<" else "›››", _HIDDEN.sub(" ", text))
 
 
+def _tidied_shot(shot: Shot, tidy: Callable[[str], str]) -> Shot:
+    return Shot(
+        tidy(shot.text), _tidy(shot.label), tuple(map(tidy, shot.cues)), shot.speaker and tidy(shot.speaker)
+    )
+
+
 def _data(item: JudgeItem, options: QuestionOptions) -> str:
     """The recording as JSON on one line; line breaks in the words become ``\\n``, so none begins a line."""
-    data = {
+    turns = _dialogue(item, options)
+    data: dict[str, Any] = {
         "language": item.language or "unknown",
-        "dialogue": _dialogue(item.history, options),
+        "dialogue": turns,
         "utterance": {
-            "speaker": item.segment.speaker or "unknown",
+            **_who(item.segment.speaker, item.roles),
             "seconds": round(item.segment.duration_s, 1),
             "text": _shorten(item.text, options.max_chars),
         },
         "vocal_cues": list(item.cues),
-        "voice_model": _scores(item.voice),
-        "words_model": _scores(item.words),
+        "voice_model": _verdict(item.voice, item.voice_confidence),
+        "words_model": _verdict(item.words, item.words_confidence),
     }
+    if len(turns) < sum(bool(turn.text) for turn in item.history):
+        data["earlier_turns_left_out"] = True
+    if item.shots:
+        data["labelled_examples"] = [_shot(shot) for shot in item.shots]
     return json.dumps(data, ensure_ascii=False)
 
 
-def _dialogue(history: Sequence[Turn], options: QuestionOptions) -> list[dict[str, str]]:
+def _dialogue(item: JudgeItem, options: QuestionOptions) -> list[dict[str, str]]:
     """The latest turns that fit."""
     room = options.max_chars
     turns: list[dict[str, str]] = []
-    for turn in reversed(history[-options.max_history_turns :] if options.max_history_turns else ()):
+    for turn in reversed(_said(item.history, options.max_history_turns)):
         text = _shorten(turn.text, room)
         if not text:
             break
         room -= len(text)
-        turns.append({"speaker": turn.speaker or "unknown", "text": text})
+        turns.append({**_who(turn.speaker, item.roles), "text": text})
     return turns[::-1]
+
+
+def _said(history: Sequence[Turn], most: int) -> list[Turn]:
+    """The latest turns that have words, oldest first."""
+    with_words = (turn for turn in reversed(history) if turn.text)
+    return list(islice(with_words, most))[::-1]
+
+
+def _who(speaker: str | None, roles: Mapping[str, str]) -> dict[str, str]:
+    """Name and, where it is known, role; names are looked up as they are written, else in any case."""
+    found = {"speaker": speaker or "unknown"}
+    known = {name.casefold(): role for name, role in roles.items()}
+    role = roles.get(speaker or "") or known.get((speaker or "").casefold())
+    return {**found, "role": role} if role else found
 
 
 def _shorten(text: str, longest: int) -> str:
@@ -173,7 +259,19 @@ def _shorten(text: str, longest: int) -> str:
     return text[: longest - 1] + "…" if longest > 20 else ""
 
 
-def _scores(emotion: Emotion | None) -> dict[str, float] | None:
+def _shot(shot: Shot) -> dict[str, Any]:
+    told: dict[str, Any] = {"speaker": shot.speaker} if shot.speaker else {}
+    told["text"] = _shorten(shot.text, MAX_EXAMPLE_CHARS)
+    if shot.cues:
+        told["vocal_cues"] = [_shorten(cue, MAX_EXAMPLE_CHARS) for cue in shot.cues[:4]]
+    return {**told, "label": shot.label}
+
+
+def _verdict(emotion: Emotion | None, confidence: float | None) -> dict[str, Any] | None:
+    """A source's first label, how likely that is right, and what it gives each label."""
     if emotion is None:
         return None
-    return {label: round(p, 2) for label, p in emotion.scores.items() if p >= 0.005}
+    told: dict[str, Any] = {"label": emotion.label}
+    if confidence is not None:
+        told["confidence"] = round(confidence, 2)
+    return {**told, "probabilities": {name: round(p, 2) for name, p in emotion.scores.items() if p >= 0.005}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +18,13 @@ from hearfelt.pipeline import summary
 from hearfelt.pipeline.build import Parts, build
 from hearfelt.pipeline.options import RecognizerOptions
 from hearfelt.pipeline.session import Session
-from hearfelt.pipeline.speakers import place_speakers, same_sound
+from hearfelt.pipeline.speakers import names_and_roles, place_speakers, same_sound
 from hearfelt.transcribers import given
 from hearfelt.types import Component, Estimate, Report, Segment, Transcript
 
 Source = str | Path | bytes | BinaryIO
+Speakers = Sequence[str] | Mapping[str, str]
+"""The speaker of each channel, as ``name`` or ``name=role``; or speaker to role."""
 
 
 class Analysis:
@@ -37,7 +39,7 @@ class Analysis:
         parts: Parts,
         source: Source,
         transcript: Transcript | str | Path | None = None,
-        speakers: Sequence[str] | None = None,
+        speakers: Speakers | None = None,
     ) -> None:
         self.parts = parts
         self.name = str(source) if isinstance(source, str | Path) else "recording"
@@ -46,7 +48,8 @@ class Analysis:
             self._recording = opened.enter_context(sound)
             self._channels = self._recording.info.channels
             self._warnings: list[str] = []
-            if self._channels == 2 and not speakers and not hasattr(source, "read") and same_sound(source):
+            named = speakers and not isinstance(speakers, Mapping)
+            if self._channels == 2 and not named and not hasattr(source, "read") and same_sound(source):
                 opened.close()  # a mono recording in a stereo container is one voice, not two
                 sound = audio.open(source, sample_rate_hz=parts.sample_rate_hz, channels=[0])
                 self._recording = opened.enter_context(sound)
@@ -59,7 +62,7 @@ class Analysis:
         self,
         source: Source,
         transcript: Transcript | str | Path | None,
-        speakers: Sequence[str] | None,
+        speakers: Speakers | None,
     ) -> None:
         self.info = self._recording.info
         self.heard_s = 0.0
@@ -70,7 +73,7 @@ class Analysis:
             segments = _speech(source, self.parts) if self._transcript.transcriber == "given/text" else []
             self._transcript = given.over_speech(self._transcript, segments)
         names = self._speakers(source, speakers)
-        self._session = Session(self.parts, names, self._transcript)
+        self._session = Session(self.parts, names, self._transcript, self._roles)
 
     def __enter__(self) -> Analysis:
         return self
@@ -167,10 +170,11 @@ class Analysis:
         """Name of whoever heard the words."""
         return next((c.name for c in self.components if c.kind == "transcriber"), "none")
 
-    def _speakers(self, source: Source, speakers: Sequence[str] | None) -> list[str | None]:
+    def _speakers(self, source: Source, speakers: Speakers | None) -> list[str | None]:
         channels = self._channels
-        if speakers is not None:
-            names: list[str | None] = [name.strip() or None for name in speakers]
+        given_names, self._roles = names_and_roles({} if speakers is None else speakers, channels)
+        if speakers is not None and given_names is not None:
+            names: list[str | None] = [name or None for name in given_names]
             if len(names) != channels:
                 raise OptionError(
                     f"{len(names)} speakers ({', '.join(speakers)}) were named for a recording of {channels} "
@@ -231,7 +235,7 @@ class Recognizer:
         source: Source,
         *,
         transcript: Transcript | str | Path | None = None,
-        speakers: Sequence[str] | None = None,
+        speakers: Speakers | None = None,
     ) -> Analysis:
         """A recording to be heard step by step: iterate over it, then take its ``report()``."""
         return Analysis(self.parts, source, transcript, speakers)
@@ -241,7 +245,7 @@ class Recognizer:
         source: Source,
         *,
         transcript: Transcript | str | Path | None = None,
-        speakers: Sequence[str] | None = None,
+        speakers: Speakers | None = None,
         on_estimate: Callable[[Estimate], object] | None = None,
     ) -> Report:
         """The report on a recording.
@@ -249,7 +253,7 @@ class Recognizer:
         Args:
             source: path, bytes or binary file of any format that soundfile or PyAV reads, or a video.
             transcript: the words, where they are known: a file (SRT, VTT, TextGrid, JSON, text) or a value.
-            speakers: the speaker of each channel.
+            speakers: the speaker of each channel, ``name`` or ``name=role``; or a mapping of speaker to role.
             on_estimate: called with each estimate as it comes.
 
         Raises:
@@ -270,7 +274,7 @@ def analyze(
     source: Source,
     *,
     transcript: Transcript | str | Path | None = None,
-    speakers: Sequence[str] | None = None,
+    speakers: Speakers | None = None,
     **options: Any,
 ) -> Report:
     """The report on one recording; to hear many, make a `Recognizer` once.
@@ -278,7 +282,7 @@ def analyze(
     Args:
         source: path, bytes or binary file.
         transcript: the words, where they are known.
-        speakers: the speaker of each channel.
+        speakers: the speaker of each channel, ``name`` or ``name=role``; or a mapping of speaker to role.
         options: fields of `RecognizerOptions`.
     """
     return Recognizer(**options).analyze(source, transcript=transcript, speakers=speakers)

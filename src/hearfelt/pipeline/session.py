@@ -5,7 +5,7 @@ A file and a live stream go through the same session, and however the sound is c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -87,13 +87,18 @@ class Session:
         parts: the models, from `pipeline.build.build`.
         speakers: speaker of each channel; its length is the number of channels.
         transcript: the words, where they are known beforehand.
+        roles: speaker to role, such as ``{"ana": "agent"}``, for the language model.
     """
 
     def __init__(
-        self, parts: Parts, speakers: Sequence[str | None], transcript: Transcript | None = None
+        self,
+        parts: Parts,
+        speakers: Sequence[str | None],
+        transcript: Transcript | None = None,
+        roles: Mapping[str, str] | None = None,
     ) -> None:
         self.parts = parts
-        self.conversation = Conversation(language=parts.options.speech_language)
+        self.conversation = Conversation(language=parts.options.speech_language, roles=dict(roles or {}))
         self._channels = [_Channel(i, name, parts) for i, name in enumerate(speakers)]
         self._given = GivenWords(transcript, speakers) if transcript else None
         if transcript:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,34 @@ RATE_HZ = 8000
 SAME_S = 60.0
 ENOUGH_S = 600.0
 """Seconds of the recording that are looked at; by then every speaker has spoken."""
+
+
+def names_and_roles(
+    given: Sequence[str] | Mapping[str, str], channels: int
+) -> tuple[list[str] | None, dict[str, str]]:
+    """Who speaks on each channel, and the role of each speaker.
+
+    Args:
+        given: the speaker of each channel, ``name`` or ``name=role``; or speakers with their roles, whatever
+            the channels: a mapping, or a list in which each has a role and which is not as long as there are
+            channels.
+        channels: how many there are.
+
+    Returns:
+        One name a channel, None where only roles were given; speaker to role.
+
+    >>> names_and_roles(["ana=agent", "ben"], channels=2)
+    (['ana', 'ben'], {'ana': 'agent'})
+    >>> names_and_roles(["ana=agent", "ben=customer"], channels=1)
+    (None, {'ana': 'agent', 'ben': 'customer'})
+    """
+    if isinstance(given, Mapping):
+        return None, {name.strip(): role.strip() for name, role in given.items() if role.strip()}
+    pairs = [[part.strip() for part in text.partition("=")[::2]] for text in given]
+    roles = {name: role for name, role in pairs if name and role}
+    if pairs and len(roles) == len(pairs) != channels:
+        return None, roles
+    return [name for name, _ in pairs], roles
 
 
 def place_speakers(source: str | Path, transcript: Transcript, channels: int) -> Sequence[str | None]:

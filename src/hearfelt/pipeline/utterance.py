@@ -12,7 +12,7 @@ from hearfelt.audio import quality
 from hearfelt.errors import ChatError, FeatureError
 from hearfelt.features import cues
 from hearfelt.fusion import reliability
-from hearfelt.language.judge import JudgeItem, Turn
+from hearfelt.language.question import JudgeItem, Turn, language_of
 from hearfelt.types import Audio, Estimate, Evidence, Segment, Word, join_words
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Conversation:
     asked: int = 0
     answered: int = 0
     last_failure: str = ""
+    roles: dict[str, str] = field(default_factory=dict)
 
     def baseline(self, segment: Segment) -> cues.Baseline:
         """The running baseline of a segment's speaker."""
@@ -58,9 +59,9 @@ def understand(
         conversation: what was heard before; this utterance is added to it.
     """
     text = join_words(words)
-    vocal_cues = _vocal_cues(clip, segment, parts, conversation)
+    vocal_cues, compared = _vocal_cues(clip, text, segment, parts, conversation)
     evidence = [*_voice(clip, segment, parts), *_words(text, words, segment, parts, conversation)]
-    evidence += _judge(text, words, segment, vocal_cues, evidence, parts, conversation)
+    evidence += _judge(text, words, segment, compared, evidence, parts, conversation)
     estimate = parts.fuser.fuse(
         evidence, segment=segment, text=text, cues=vocal_cues, language=parts.options.language
     )
@@ -68,16 +69,27 @@ def understand(
     return estimate
 
 
-def _vocal_cues(clip: Audio, segment: Segment, parts: Parts, conversation: Conversation) -> tuple[str, ...]:
-    """What is unusual in this voice, in words; the speaker's baseline learns from it afterwards."""
+def _vocal_cues(
+    clip: Audio, text: str, segment: Segment, parts: Parts, conversation: Conversation
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is unusual in this voice, in words; the speaker's baseline learns from it afterwards.
+
+    Returns:
+        In few words and the report's language; and for the language model, where there is one, in the
+        language in which it is asked, with what each cue compares with.
+    """
     try:
         measures = cues.measures(parts.frames(clip))
     except FeatureError:
-        return ()  # too short to measure: there is nothing to say, and the voice model says why
+        return (), ()  # too short to measure: there is nothing to say, and the voice model says why
     baseline = conversation.baseline(segment)
     found = cues.describe(measures, baseline, parts.population, language=parts.options.language)
+    compared: list[cues.Cue] = []
+    if parts.judge is not None:
+        asked_in = language_of(JudgeItem(segment, text, language=conversation.language))
+        compared = cues.describe(measures, baseline, parts.population, language=asked_in, compare="both")
     baseline.update(measures)
-    return tuple(cue.text for cue in found)
+    return tuple(cue.text for cue in found), tuple(cue.text for cue in compared)
 
 
 def _voice(clip: Audio, segment: Segment, parts: Parts) -> list[Evidence]:
@@ -128,15 +140,20 @@ def _judge(
         return []
     if conversation.asked == 0:
         parts.judge.reset()  # a server that was down in the recording before may be back
-    by_kind = {item.source.split("/")[0]: item.emotion for item in evidence}
+    by_kind = {item.source.split("/")[0]: item for item in evidence}
+    sure = {kind: parts.fuser.fuse([item], segment=segment).confidence for kind, item in by_kind.items()}
+    voice, read = by_kind.get("voice"), by_kind.get("words")
     item = JudgeItem(
         segment=segment,
         text=text,
         cues=vocal_cues,
         history=tuple(conversation.turns[-HISTORY:]),
-        voice=by_kind.get("voice"),
-        words=by_kind.get("words"),
+        voice=voice.emotion if voice else None,
+        words=read.emotion if read else None,
         language=conversation.language,
+        roles=conversation.roles,
+        voice_confidence=sure.get("voice"),
+        words_confidence=sure.get("words"),
     )
     conversation.asked += 1
     try:
