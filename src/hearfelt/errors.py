@@ -12,7 +12,8 @@ HearfeltError
 ├── RunError                  a training run that cannot go on: its loss is not finite, its disk is full
 ├── LicenceError              the chosen profile may not use this part
 ├── ChatError                 a language model that is down, slow or answers nonsense
-│   └── ContextError          a question longer than what the language model can read
+│   ├── ContextError          a question longer than what the language model can read
+│   └── NotAskedError         a question that was not put to the language model, and why
 └── SpeechError               a speech server that is down, slow or answers with no sound
 """
 
@@ -81,6 +82,20 @@ class ChatError(HearfeltError):
 
 class ContextError(ChatError):
     """A question longer than what the language model can read."""
+
+
+class NotAskedError(ChatError):
+    """A question that was not put to the language model.
+
+    Args:
+        why: in one word: ``breaker`` (it failed too often), ``budget`` (which is spent), ``replay`` (no
+            answer to it is kept).
+        message: the sentence.
+    """
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class SpeechError(HearfeltError):

@@ -64,6 +64,11 @@ class Asker(Protocol):
         """Its name, one of `MODES`."""
         ...
 
+    @property
+    def most_requests(self) -> int:
+        """How many requests one question costs at most."""
+        ...
+
     def question(self, item: JudgeItem, options: QuestionOptions) -> Record:
         """All that is asked (plain JSON data), for the cache; ``messages`` is in it."""
         ...
@@ -99,6 +104,8 @@ def asker(chat: ChatModel, mode: str, labels: Sequence[str]) -> Asker:
 
 class Written:
     """Asks for a JSON answer (``schema``) or for an explanation (``explain``); a wrong one goes back once."""
+
+    most_requests = 2
 
     def __init__(self, chat: ChatModel, mode: str, labels: Sequence[str]) -> None:
         self.mode = mode
@@ -185,6 +192,7 @@ class Scored:
     """
 
     mode = "score"
+    most_requests = 1 + len(CONTENT_FREE)
 
     def __init__(self, chat: ChatModel, labels: Sequence[str]) -> None:
         if not (chat.supports_score or chat.supports_logprobs):
