@@ -231,7 +231,7 @@ class Judge:
     def _evidence(self, question: Question, record: Mapping[str, Any], *, cached: bool) -> Evidence:
         """What an answer says, with the originals of all marks: quotes must stand in what was really said."""
         item, reply = question.item, record.get("reply")
-        shown = self._tidied(replace(item, history=()), masked=False)
+        shown = self._tidied(replace(item, history=(), shots=()), masked=False)
         said = {**record}
         if self.masks and isinstance(reply, str):
             said["reply"] = self.masker.unmask(reply, lambda text: json.dumps(text, ensure_ascii=False)[1:-1])
