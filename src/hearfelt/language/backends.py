@@ -48,17 +48,26 @@ def _server(name: str, options: BackendOptions) -> ChatModel:
     return OpenAIChat(name, options.url, key_env=options.key_env, key_file=options.key_file, options=asked)
 
 
-PREFIXES: Mapping[str, Callable[[str, BackendOptions], ChatModel]] = {}
+def _transformers(name: str, options: BackendOptions) -> ChatModel:
+    from hearfelt.language.local import LocalOptions, TransformersChat
+
+    return TransformersChat(name, LocalOptions(device=options.device, download=options.download))
+
+
+PREFIXES: Mapping[str, Callable[[str, BackendOptions], ChatModel]] = {"transformers": _transformers}
 """What stands before a colon to what it makes of the rest; a name without any of them is one on a server."""
 
 
 def make(name: str, options: BackendOptions = BackendOptions()) -> ChatModel:
     """The language model of a name.
 
-    ``NAME`` is a model that the server at ``options.url`` knows (it may hold colons: ``qwen3:8b``);
+    ``transformers:FOLDER`` (or a name on the hub) runs in this process. Any other ``NAME`` is a model that
+    the server at ``options.url`` knows; it may hold colons: ``qwen3:8b``.
 
     Raises:
-        OptionError: no name, no address, a key file that cannot be used.
+        OptionError: no name, no address, a key file that cannot be used, no such device.
+        MissingExtraError: the model runs in this process and a library for that is not installed.
+        ModelError: no model in that folder or of that name.
     """
     prefix, colon, rest = name.strip().partition(":")
     if colon and prefix in PREFIXES:

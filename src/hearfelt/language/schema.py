@@ -20,7 +20,7 @@ MAX_EXPLANATION_CHARS = 1500
 MAX_QUOTES = 12
 MAX_QUOTE_CHARS = 120
 
-_BOUNDS = ("minimum", "maximum", "maxLength", "maxItems")
+_BOUNDS = ("minimum", "maximum", "minLength", "maxLength", "maxItems")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _MARKUP = str.maketrans({"<": "‹", ">": "›", "`": "'"})
 _HIDDEN = re.compile(
@@ -77,14 +77,14 @@ def json_schema(labels: Sequence[str]) -> dict[str, Any]:
             "cues": quotes,
             "sarcasm": flag,
             "conflict": flag,
-            "reason": {"type": "string", "maxLength": MAX_REASON_CHARS},
+            "reason": {"type": "string", "minLength": 1, "maxLength": MAX_REASON_CHARS},
         }
     )
 
 
 def explanation_schema(labels: Sequence[str]) -> dict[str, Any]:
     """The schema of an explanation for people: the text first, since what it says shapes the numbers."""
-    text = {"type": "string", "maxLength": MAX_EXPLANATION_CHARS}
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_EXPLANATION_CHARS}
     return _object({"explanation": text, **_judged(labels)})
 
 
