@@ -17,7 +17,6 @@ from hearfelt.fusion.combine import (
     Fuser,
     FusionOptions,
     conflict_score,
-    jensen_shannon,
     log_ratio,
     pool,
     ratios,
@@ -295,15 +294,6 @@ def test_long_quotes_are_cut() -> None:
 def test_conflict_is_symmetric_and_0_where_one_side_knows_nothing(p: np.ndarray, q: np.ndarray) -> None:
     assert conflict_score(p, q) == pytest.approx(float(conflict_score(q, p)))
     assert conflict_score(p, np.full(7, 1 / 7)) == pytest.approx(0, abs=1e-9)
-    assert 0 <= jensen_shannon(p, q) <= 1 + 1e-9
-
-
-def test_jensen_shannon_is_that_of_scipy() -> None:
-    from scipy.spatial.distance import jensenshannon
-
-    random = np.random.default_rng(0)
-    p, q = random.dirichlet(np.ones(7), 20), random.dirichlet(np.ones(7), 20)
-    np.testing.assert_allclose(jensen_shannon(p, q), jensenshannon(p, q, base=2, axis=1) ** 2, atol=1e-9)
 
 
 # what is shipped

@@ -25,6 +25,10 @@ _TABLE: tuple[tuple[str, Any, str], ...] = (
     ("llm_key_env", str, "Environment variable with its key. [default: OPENAI_API_KEY]"),
     ("llm_timeout_s", float, "Seconds that one of its answers may take. [default: 60]"),
     ("llm_no_cache", bool, "Keep none of its answers on disk, and ask anew."),
+    ("prompts", int, "Ask it in so many wordings, 1 to 3, and say how far the answers differ. [default: 1]"),
+    ("examples", str, "Labelled utterances (CSV, Parquet, JSONL); show it those that are alike."),
+    ("shots", int, "How many of them. [default: 4]"),
+    ("balanced_shots", bool, "Show one of each label before a second of any."),
     ("denoise", bool, "Suppress steady noise first."),
     ("language", str, "Language of reasons and reports: en or zh. [default: en]"),
     (

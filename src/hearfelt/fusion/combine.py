@@ -123,20 +123,6 @@ def conflict_score(first: npt.ArrayLike, second: npt.ArrayLike) -> Array:
     return score
 
 
-def jensen_shannon(first: npt.ArrayLike, second: npt.ArrayLike) -> Array:
-    """Jensen–Shannon divergence in bits, in [0, 1] (Lin, IEEE Trans. Inf. Theory 1991), shape ``(…)``."""
-    p, q = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    middle = (p + q) / 2
-
-    def divergence(a: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(a > 0, a * np.log2(a / middle), 0.0)
-        total: Array = terms.sum(axis=-1)
-        return total
-
-    return (divergence(p) + divergence(q)) / 2
-
-
 @dataclass(frozen=True)
 class _Family:
     """One family's say: its pooled log ratio, its exponent, its pieces of evidence."""

@@ -77,11 +77,17 @@ def llm(
     asr_confidence: float | None = None,
     *,
     repaired: bool = False,
+    spread: float = 0.0,
     options: ReliabilityOptions = DEFAULT,
 ) -> float:
-    """Reliability of a language model's reading: as for words, less for an answer that had to be repaired."""
+    """Reliability of a language model's reading: as for words, less for an answer that had to be repaired.
+
+    Args:
+        spread: how far its answers to several wordings of the question lie apart, in [0, 1]; it is taken off.
+    """
     curve = ReliabilityOptions(words_half=options.llm_words_half)
-    return words(n_words, asr_confidence, curve) * (options.llm_repaired if repaired else 1.0)
+    steady = 1 - min(max(spread, 0.0), 1.0)
+    return words(n_words, asr_confidence, curve) * (options.llm_repaired if repaired else 1.0) * steady
 
 
 def _saturating(amount: float, half: float) -> float:

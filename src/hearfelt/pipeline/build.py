@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from hearfelt import transcribers
@@ -13,8 +14,10 @@ from hearfelt.errors import OptionError, unknown_name
 from hearfelt.features.cues import Population
 from hearfelt.features.frames import FrameFeatures
 from hearfelt.fusion.combine import Fuser
+from hearfelt.language.examples import Examples
 from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.language.mask import public_url
+from hearfelt.language.panel import Panel
 from hearfelt.language.text import TextModel, TextOptions
 from hearfelt.models.onnx import VoiceModel
 from hearfelt.pipeline import weights
@@ -84,6 +87,11 @@ class Parts:
         if self.judge:
             url = getattr(self.judge.chat, "url", public_url(self.options.llm_url))  # never with a password
             found.append(Component("llm", self.options.llm or "", note=f"asked at {url}"))
+            examples = getattr(self.judge, "examples", None)
+            if examples is not None:
+                found.append(
+                    Component("examples", Path(self.options.examples or "").name, note=examples.about)
+                )
         found.append(_from_card("fusion", self.fuser.card))
         return tuple(found)
 
@@ -159,7 +167,20 @@ def _judge(options: RecognizerOptions) -> Judge | None:
 
     asked = ChatOptions(timeout_s=options.llm_timeout_s)
     chat = OpenAIChat(options.llm, options.llm_url, key_env=options.llm_key_env, options=asked)
-    return Judge(chat, JudgeOptions() if options.llm_cache else JudgeOptions(cache=None))
+    chosen = JudgeOptions() if options.llm_cache else JudgeOptions(cache=None)
+    if options.prompts == 1 and options.examples is None:
+        return Judge(chat, chosen)
+    return Panel(chat, chosen, prompts=options.prompts, examples=_examples(options, chosen.labels))
+
+
+def _examples(options: RecognizerOptions, labels: Sequence[str]) -> Examples | None:
+    """The labelled utterances that are shown to a language model."""
+    if options.examples is None:
+        return None
+    from hearfelt.language.examples import ShotOptions, open_table
+
+    chosen = ShotOptions(options.shots, options.balanced_shots)
+    return open_table(Path(options.examples), labels, chosen, keep=options.llm_cache)
 
 
 def _from_card(kind: str, card: Mapping[str, Any]) -> Component:

@@ -31,6 +31,11 @@ class RecognizerOptions:
         llm_key_env: environment variable that holds its key.
         llm_timeout_s: how long one answer may take.
         llm_cache: whether its answers are kept on disk, so that a run can be repeated without it.
+        prompts: in how many wordings it is asked; the verdict is the mean of the answers.
+        examples: a table of labelled utterances (CSV, Parquet, JSON Lines), of which those that are like the
+            utterance in question are shown to it.
+        shots: how many of them.
+        balanced_shots: shows one of each label before a second of any.
         denoise: suppress steady noise first; off by default because clean speech is better untouched.
         language: language of reasons and cues, "en" or "zh".
         profile: "research", or "commercial", which refuses weights that may not be used in products.
@@ -52,6 +57,10 @@ class RecognizerOptions:
     llm_key_env: str = "OPENAI_API_KEY"
     llm_timeout_s: float = 60.0
     llm_cache: bool = True
+    prompts: int = 1
+    examples: str | None = None
+    shots: int = 4
+    balanced_shots: bool = False
     denoise: bool = False
     language: str = "en"
     profile: str = "research"
@@ -77,6 +86,12 @@ class RecognizerOptions:
             )
         if not (self.llm_timeout_s > 0 and math.isfinite(self.llm_timeout_s)):
             raise OptionError(f"llm_timeout_s is {self.llm_timeout_s}; it must be above 0, such as 60")
+        if self.llm is None:
+            for name, none in (("prompts", 1), ("examples", None)):
+                if getattr(self, name) != none:
+                    raise OptionError(
+                        f"{name} is {getattr(self, name)}, but no language model is named; name one with llm"
+                    )
 
     @property
     def voice_name(self) -> str:

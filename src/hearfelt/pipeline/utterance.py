@@ -162,5 +162,10 @@ def _judge(
         conversation.last_failure = str(error)
         return []
     conversation.answered += 1
-    weight = reliability.llm(len(words), _confidence(words), repaired=bool(answer.details.get("repaired")))
+    weight = reliability.llm(
+        len(words),
+        _confidence(words),
+        repaired=bool(answer.details.get("repaired")),
+        spread=answer.details.get("spread", {}).get("distance", 0.0),
+    )
     return [replace(answer, reliability=weight * conversation.word_reliability)]
