@@ -339,8 +339,44 @@ class Waveform:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What was put to a language model, what it cost and what came of it.
+
+    Args:
+        model: its name.
+        policy: ``always``, ``uncertain`` or ``never``.
+        below: the confidence below which an utterance was asked; None for another policy.
+        utterances: all of the recording: asked, answered from the cache, and not asked.
+        asked: put to the model now: answered or failed.
+        cached: answered from the disk, as an earlier run was.
+        not_asked: how many were not, by why: ``sure`` (the policy), ``never``, ``no_words``, ``budget``,
+            ``breaker`` (it failed too often), ``replay`` (no answer is kept), ``interrupted``.
+        changed: verdicts (`Estimate.label`, "uncertain" included) that are other than without it.
+        requests: questions that went out, repairs included.
+        tokens: read and written.
+        tokens_estimated: True where some were estimated from the length because the server did not count.
+        seconds: during which at least one question was under way.
+    """
+
+    model: str
+    policy: str = "always"
+    below: float | None = None
+    utterances: int = 0
+    asked: int = 0
+    answered: int = 0
+    cached: int = 0
+    failed: int = 0
+    not_asked: Mapping[str, int] = field(default_factory=dict)
+    changed: int = 0
+    requests: int = 0
+    tokens: int = 0
+    tokens_estimated: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A whole recording: what was felt, said and used."""
+    """A whole recording: what was felt, said and used; ``asked`` is None without a language model."""
 
     file: str
     duration_s: float
@@ -355,6 +391,7 @@ class Report:
     created: str = ""
     version: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    asked: Asked | None = None
 
     def to_frame(self) -> pandas.DataFrame:
         """One row an estimate, MultiIndex ``file, start, end`` (timedelta), as opensmile gives it.

@@ -211,12 +211,15 @@ def test_the_language_model_is_not_asked_about_no_words() -> None:
     found, queue = asking([ANSWER])
     conversation = Conversation()
     silent = understand(SILENCE, SECOND, [], found, conversation)
-    assert (queue.asked, silent.evidence, conversation.asked) == ([], (), 0)
+    assert (queue.asked, silent.evidence) == ([], ())
     assert conversation.warnings == ["utterances without words were not put to the language model"]
     spoken = understand(SILENCE, SECOND, [Word("again", 0.0, 0.5)], found, conversation)
     assert len(queue.asked) == 1
     assert spoken.evidence[0].source == "llm/queue"
     assert spoken.evidence[0].reliability > 0
+    assert conversation.asking is not None
+    account = conversation.asking.account()
+    assert (account.utterances, account.asked, account.not_asked) == (2, 1, {"no_words": 1})
 
 
 def test_a_language_model_that_failed_is_asked_again_in_the_next_recording() -> None:
@@ -226,7 +229,10 @@ def test_a_language_model_that_failed_is_asked_again_in_the_next_recording() -> 
     for _ in range(2):
         assert not understand(SILENCE, SECOND, words, found, first).evidence
     assert len(queue.asked) == 1
-    assert "is left alone for 30 s" in first.last_failure
+    assert first.asking is not None
+    assert "is left alone for 30 s" in first.asking.last_failure
+    assert first.asking.account().not_asked == {"breaker": 1}
     second = Conversation()
     assert understand(SILENCE, SECOND, words, found, second).evidence
-    assert (second.asked, second.answered) == (1, 1)
+    assert second.asking is not None
+    assert second.asking.account().answered == 1

@@ -187,6 +187,9 @@ class _Run:
             except KeyboardInterrupt:
                 interrupted = True
                 analysis.warn(f"interrupted after {analysis.heard_s:.0f} s; what follows was not heard")
+                for estimate in analysis.give_up():
+                    if not self.quiet:
+                        print(*lines.estimate_lines(estimate, language), sep="\n", flush=True)
             report = analysis.report()
             failure = analysis.failure()
         self._hand_over(report, job)

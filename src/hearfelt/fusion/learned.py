@@ -67,12 +67,14 @@ class Calibration:
         sources: by full name (``voice/base``) or family (``voice``).
         sets: by the sorted families joined by ``+``, such as ``voice+words``.
         conflict_threshold: log odds above which voice and words contradict each other.
+        ask_below: confidence below which a language model is worth asking.
         protocol: how the numbers came about, for a person to read.
     """
 
     sources: Mapping[str, SourceCalibration]
     sets: Mapping[str, SetCalibration]
     conflict_threshold: float = 1.5
+    ask_below: float = 0.6
     labels: tuple[str, ...] = EKMAN7
     name: str = "fusion"
     version: str = "1"
@@ -126,6 +128,7 @@ class Calibration:
                 for name, one in self.sets.items()
             },
             "conflict_threshold": round(self.conflict_threshold, 5),
+            "ask_below": round(self.ask_below, 5),
             "protocol": dict(self.protocol),
         }
 
@@ -144,6 +147,7 @@ class Calibration:
                 for name, one in data["sets"].items()
             },
             conflict_threshold=data["conflict_threshold"],
+            ask_below=data.get("ask_below", cls.ask_below),
             labels=tuple(data["labels"]),
             name=data["name"],
             version=data["version"],

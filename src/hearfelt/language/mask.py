@@ -31,7 +31,7 @@ class Masker:
 
     The same data gets the same mark in the whole recording ([NAME_1], [EMAIL_2]), so that a model can tell
     persons and numbers apart. Other ways to write the same name carry a letter ([NAME_1b]). Safe to use from
-    several threads; marks are numbered in the order in which `learn` or `mask` first saw the data.
+    several threads; marks are numbered in the order in which the data was first seen.
 
     Args:
         speakers: names of the speakers; those that tell a part ("agent", "客户") stay.
@@ -57,8 +57,11 @@ class Masker:
             self._learn(name)
 
     def learn(self, text: str) -> None:
-        """Takes in the names and the data of a text beforehand, so that their marks are numbered."""
-        self.mask(text)
+        """Takes in the names of a text that will be masked later, so that they are known from the start."""
+        plain = seen(text)[0]
+        with self._lock:
+            for start, end in names.named(plain):
+                self._learn(plain[start:end])
 
     def mask(self, text: str) -> str:
         """The text with a mark in place of each piece of personal data; `unmask` undoes it.

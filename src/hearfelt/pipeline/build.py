@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,9 @@ def _judge(options: RecognizerOptions) -> Judge | None:
 
     asked = ChatOptions(timeout_s=options.llm_timeout_s)
     chat = OpenAIChat(options.llm, options.llm_url, key_env=options.llm_key_env, options=asked)
-    chosen = JudgeOptions() if options.llm_cache else JudgeOptions(cache=None)
+    mask = {"remote": None, "always": True, "never": False}[options.llm_mask]
+    chosen = JudgeOptions(mask=mask, replay=options.replay)
+    chosen = chosen if options.llm_cache else replace(chosen, cache=None)
     if options.prompts == 1 and options.examples is None:
         return Judge(chat, chosen)
     return Panel(chat, chosen, prompts=options.prompts, examples=_examples(options, chosen.labels))

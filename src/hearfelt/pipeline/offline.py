@@ -95,6 +95,12 @@ class Analysis:
             self.estimates.append(event.estimate)
             yield event.estimate
 
+    def give_up(self) -> Iterator[Estimate]:
+        """The utterances that still wait for a language model, as they stand: for whoever was interrupted."""
+        for event in self._session.give_up():
+            self.estimates.append(event.estimate)
+            yield event.estimate
+
     def warn(self, sentence: str) -> None:
         """Adds a warning to the report."""
         self._warnings.append(sentence)
@@ -103,13 +109,8 @@ class Analysis:
     def warnings(self) -> tuple[str, ...]:
         """What the reader of the report must know."""
         found = [*self._warnings, *self._recording.warnings, *self._session.conversation.warnings]
-        conversation = self._session.conversation
-        if conversation.asked > conversation.answered:
-            unanswered = conversation.asked - conversation.answered
-            found.append(
-                f"the language model {self.parts.options.llm} gave no answer on {unanswered} of "
-                f"{conversation.asked} utterances, which were judged without it: {conversation.last_failure}"
-            )
+        asking = self._session.conversation.asking
+        found += asking.notices if asking else []
         lost = self._session.lost_words
         if lost:
             found.append(f"{lost} words of the transcript lie where no speech was found and were left out")
@@ -130,9 +131,9 @@ class Analysis:
                 f"{self.name}: no speech was found in {self.heard_s:.1f} s (the loudest sample is {peak:.3f} "
                 "of full scale); give a recording of somebody speaking, loud enough to hear"
             )
-        conversation = self._session.conversation
-        if conversation.asked and not conversation.answered:
-            return ChatError(f"{conversation.last_failure}; the report stands without the language model")
+        asking = self._session.conversation.asking
+        if asking is not None and asking.in_vain:
+            return ChatError(f"{asking.last_failure}; the report stands without the language model")
         return None
 
     @property
@@ -164,6 +165,7 @@ class Analysis:
             created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             version=hearfelt.__version__,
             options=self.parts.options.public(),
+            asked=self._session.asked,
         )
 
     def components_transcriber(self) -> str:

@@ -12,6 +12,8 @@ from hearfelt.language.mask import public_url
 
 PROFILES = ("research", "commercial")
 LANGUAGES = ("en", "zh")
+ASK = ("always", "uncertain", "never")
+MASK = ("remote", "always", "never")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,15 @@ class RecognizerOptions:
             utterance in question are shown to it.
         shots: how many of them.
         balanced_shots: shows one of each label before a second of any.
+        llm_concurrency: how many questions may be under way at once; the report is the same for any number.
+        llm_max_requests, llm_max_tokens, llm_max_seconds: the most that it may cost on one recording; once it
+            is spent, the rest is judged without it. None for no limit.
+        llm_mask: where personal data is masked before it is sent: "remote" (where the model is not on this
+            machine), "always" or "never".
+        ask: which utterances are put to it: "always" (all with words), "uncertain" (where the verdict without
+            it is not sure, or voice and words contradict each other) or "never".
+        ask_below: the confidence below which a verdict is not sure; None takes the shipped calibration's.
+        replay: its answers come from the cache alone; no model is asked.
         denoise: suppress steady noise first; off by default because clean speech is better untouched.
         language: language of reasons and cues, "en" or "zh".
         profile: "research", or "commercial", which refuses weights that may not be used in products.
@@ -61,6 +72,14 @@ class RecognizerOptions:
     examples: str | None = None
     shots: int = 4
     balanced_shots: bool = False
+    llm_concurrency: int = 4
+    llm_max_requests: int | None = None
+    llm_max_tokens: int | None = None
+    llm_max_seconds: float | None = None
+    llm_mask: str = "remote"
+    ask: str = "always"
+    ask_below: float | None = None
+    replay: bool = False
     denoise: bool = False
     language: str = "en"
     profile: str = "research"
@@ -86,12 +105,41 @@ class RecognizerOptions:
             )
         if not (self.llm_timeout_s > 0 and math.isfinite(self.llm_timeout_s)):
             raise OptionError(f"llm_timeout_s is {self.llm_timeout_s}; it must be above 0, such as 60")
+        self._check_asking()
+
+    def _check_asking(self) -> None:
+        """Refuses what cannot be asked so."""
+        if self.ask not in ASK:
+            raise unknown_name("way to choose whom to ask", self.ask, ASK)
+        if self.llm_mask not in MASK:
+            raise unknown_name("way to mask", self.llm_mask, MASK)
+        if self.ask_below is not None and not 0 <= self.ask_below <= 1:
+            raise OptionError(
+                f"ask_below is {self.ask_below}; it must be a confidence from 0 to 1, such as 0.6"
+            )
+        if not 1 <= self.llm_concurrency <= 64:
+            raise OptionError(
+                f"llm_concurrency is {self.llm_concurrency}; it must be from 1 to 64, such as 4"
+            )
+        for name in ("llm_max_requests", "llm_max_tokens", "llm_max_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise OptionError(f"{name} is {value}; it must be above 0, or left out for no limit")
         if self.llm is None:
-            for name, none in (("prompts", 1), ("examples", None)):
-                if getattr(self, name) != none:
+            needs = (
+                ("ask", "always"),
+                ("ask_below", None),
+                ("replay", False),
+                ("prompts", 1),
+                ("examples", None),
+            )
+            for name, default in needs:
+                if getattr(self, name) != default:
                     raise OptionError(
                         f"{name} is {getattr(self, name)}, but no language model is named; name one with llm"
                     )
+        if self.replay and not self.llm_cache:
+            raise OptionError("replay takes its answers from the cache, so llm_cache must not be off")
 
     @property
     def voice_name(self) -> str:

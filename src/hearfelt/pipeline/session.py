@@ -5,6 +5,7 @@ A file and a live stream go through the same session, and however the sound is c
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,12 +13,13 @@ import numpy as np
 from hearfelt.audio.denoise import Denoiser
 from hearfelt.audio.vad import VoiceActivity
 from hearfelt.errors import AudioError
+from hearfelt.pipeline.asking import Asking
 from hearfelt.pipeline.buffer import Envelope, Tail
 from hearfelt.pipeline.build import Parts
-from hearfelt.pipeline.utterance import Conversation, understand
+from hearfelt.pipeline.utterance import Conversation, Heard, asking, hear
 from hearfelt.pipeline.words import AHEAD_S, GivenWords, turns
 from hearfelt.transcribers import given
-from hearfelt.types import Audio, Estimate, Event, FloatArray, Segment, Transcript, Waveform, Word
+from hearfelt.types import Asked, Audio, Event, FloatArray, Segment, Transcript, Waveform, Word
 
 STEP_S = 0.5
 """Speech is looked for in steps of this length, counted from the start, so that blocks do not matter."""
@@ -106,6 +108,8 @@ class Session:
             if self.conversation.language is None and parts.words:
                 self.conversation.language = parts.words.dialogue_language([transcript.text])
             self.conversation.word_reliability = given.reliability(transcript)
+        self.conversation.asking = self._asking(speakers, transcript)
+        self._waiting: deque[Heard] = deque()
         self._step = round(STEP_S * parts.sample_rate_hz)
         self._sequence = 0
         self._heard: list[Word] = []
@@ -115,7 +119,8 @@ class Session:
         """Takes the next sound of every channel, in order, at the models' sample rate.
 
         Returns:
-            The utterances that ended meanwhile.
+            The utterances that ended meanwhile, in order. Those that wait for a language model come with a
+            later block, or with `close`: the sound does not wait.
 
         Raises:
             AudioError: another number of channels or another rate than the session was opened with.
@@ -132,16 +137,34 @@ class Session:
                     f"{self.parts.sample_rate_hz} Hz; resample it first"
                 )
             channel.take(audio.samples)
-        return self._advance(last=False)
+        return self._advance()
 
     def close(self) -> list[Event]:
-        """The utterances still open at the end; afterwards the session takes no more sound."""
-        if self._closed:
-            return []
-        self._closed = True
-        for channel in self._channels:
-            channel.finish()
-        return self._advance(last=True)
+        """The utterances still open at the end; afterwards the session takes no more sound.
+
+        Waits for the language model; interrupted, it goes on where it was.
+        """
+        if not self._closed:
+            self._closed = True
+            for channel in self._channels:
+                channel.finish()
+            self._hear_on(last=True)
+        events = self._concluded(wait=True)
+        if self.conversation.asking:
+            self.conversation.asking.close()
+        return events
+
+    def give_up(self) -> list[Event]:
+        """The utterances that still wait for a language model, with what it has said; waits no more."""
+        events = self._concluded(now=True)
+        if self.conversation.asking:
+            self.conversation.asking.close()
+        return events
+
+    @property
+    def asked(self) -> Asked | None:
+        """What was put to a language model so far; None where there is none."""
+        return self.conversation.asking.account() if self.conversation.asking else None
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -158,30 +181,46 @@ class Session:
         """The outline of each channel."""
         return tuple(channel.envelope.close(channel.speaker) for channel in self._channels)
 
-    def _advance(self, last: bool) -> list[Event]:
-        events: list[Event] = []
+    def _advance(self) -> list[Event]:
+        self._hear_on(last=False)
+        return self._concluded()
+
+    def _hear_on(self, last: bool) -> None:
         while min(channel.ready for channel in self._channels) >= self._step:
             found = [segment for channel in self._channels for segment in channel.step(self._step)]
-            events += self._understand(found)
+            self._understand(found)
         if last:
             found = []
             for channel in self._channels:
                 while channel.ready:
                     found += channel.step(min(channel.ready, self._step))
             found += [s for channel in self._channels for s in channel.vad.close()]
-            events += self._understand(found)
-        return events
+            self._understand(found)
 
-    def _understand(self, found: list[Segment]) -> list[Event]:
-        events = []
+    def _understand(self, found: list[Segment]) -> None:
         for segment in sorted(found, key=lambda s: (s.end_s, s.channel)):
             ahead_s = min(AHEAD_S, self._channels[segment.channel].silent_after_s(segment, found))
-            for estimate in self._estimates(segment, ahead_s):
-                events.append(Event(estimate, self._sequence))
-                self._sequence += 1
+            self._waiting.extend(self._hear(segment, ahead_s))
+
+    def _concluded(self, *, wait: bool = False, now: bool = False) -> list[Event]:
+        """The verdicts that are ready, in order, up to the first that is not; with ``wait`` all of them."""
+        events = []
+        while self._waiting and (wait or now or self._waiting[0].ready):
+            estimate = self._waiting[0].conclude(self.parts, self.conversation, now=now)
+            self._waiting.popleft()  # after the wait, so that an interrupt loses nothing
+            events.append(Event(estimate, self._sequence))
+            self._sequence += 1
         return events
 
-    def _estimates(self, segment: Segment, ahead_s: float) -> list[Estimate]:
+    def _asking(self, speakers: Sequence[str | None], transcript: Transcript | None) -> Asking | None:
+        asker = asking(self.parts, [name for name in speakers if name])
+        if asker is not None and transcript is not None:
+            for name in dict.fromkeys(word.speaker for word in transcript.words if word.speaker):
+                asker.learn_speaker(name)
+            asker.learn(transcript.text)
+        return asker
+
+    def _hear(self, segment: Segment, ahead_s: float) -> list[Heard]:
         channel = self._channels[segment.channel]
         if self._given:
             words: Sequence[Word] = self._given.take(segment, ahead_s)
@@ -191,6 +230,6 @@ class Session:
             self.conversation.word_reliability = self.parts.transcriber.reliability
         self._heard.extend(words)
         return [
-            understand(channel.tail.cut(turn.start_s, turn.end_s), turn, said, self.parts, self.conversation)
+            hear(channel.tail.cut(turn.start_s, turn.end_s), turn, said, self.parts, self.conversation)
             for turn, said in turns(segment, words, channel.speaker)
         ]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hearfelt.audio import quality
-from hearfelt.errors import ChatError, FeatureError
+from hearfelt.errors import FeatureError
 from hearfelt.features import cues
 from hearfelt.fusion import reliability
 from hearfelt.language.question import JudgeItem, Turn, language_of
+from hearfelt.pipeline.asking import Answer, Asking
 from hearfelt.types import Audio, Estimate, Evidence, Segment, Word, join_words
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ class Conversation:
     language: str | None = None
     word_reliability: float = 1.0
     warnings: list[str] = field(default_factory=list)
-    asked: int = 0
-    answered: int = 0
-    last_failure: str = ""
+    asking: Asking | None = None
     roles: dict[str, str] = field(default_factory=dict)
 
     def baseline(self, segment: Segment) -> cues.Baseline:
@@ -46,10 +45,68 @@ class Conversation:
             self.warnings.append(sentence)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One utterance heard, with the language model's answer still to come.
+
+    Args:
+        words: how many, and the transcriber's mean confidence in them.
+        without: the verdict without the language model.
+        answer: what comes of asking it; None where there is none to ask.
+    """
+
+    words: tuple[int, float | None]
+    word_reliability: float
+    without: Estimate
+    answer: Answer | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the verdict needs no waiting."""
+        return self.answer is None or self.answer.ready
+
+    def conclude(self, parts: Parts, conversation: Conversation, *, now: bool = False) -> Estimate:
+        """The verdict; waits for the answer.
+
+        Args:
+            now: does not wait: what has not come is given up.
+        """
+        if self.answer is None or conversation.asking is None:
+            return self.without
+        said = conversation.asking.settle(self.answer, now=now)
+        if said is None:
+            return self.without
+        n_words, confidence = self.words
+        weight = reliability.llm(
+            n_words,
+            confidence,
+            repaired=bool(said.details.get("repaired")),
+            spread=said.details.get("spread", {}).get("distance", 0.0),
+        )
+        said = replace(said, reliability=weight * self.word_reliability)
+        found = self.without
+        estimate = parts.fuser.fuse(
+            [*found.evidence, said],
+            segment=found.segment,
+            text=found.text,
+            cues=found.cues,
+            language=parts.options.language,
+        )
+        conversation.asking.compare(found, estimate)
+        return estimate
+
+
 def understand(
     clip: Audio, segment: Segment, words: Sequence[Word], parts: Parts, conversation: Conversation
 ) -> Estimate:
-    """The verdict on one utterance.
+    """The verdict on one utterance: `hear`, then wait for the language model."""
+    return hear(clip, segment, words, parts, conversation).conclude(parts, conversation)
+
+
+def hear(
+    clip: Audio, segment: Segment, words: Sequence[Word], parts: Parts, conversation: Conversation
+) -> Heard:
+    """One utterance as voice and words tell it; the language model is asked, but not waited for.
 
     Args:
         clip: its sound.
@@ -61,12 +118,12 @@ def understand(
     text = join_words(words)
     vocal_cues, compared = _vocal_cues(clip, text, segment, parts, conversation)
     evidence = [*_voice(clip, segment, parts), *_words(text, words, segment, parts, conversation)]
-    evidence += _judge(text, words, segment, compared, evidence, parts, conversation)
-    estimate = parts.fuser.fuse(
+    without = parts.fuser.fuse(
         evidence, segment=segment, text=text, cues=vocal_cues, language=parts.options.language
     )
+    answer = _ask(compared, without, parts, conversation)
     conversation.turns.append(Turn(segment.speaker, text))
-    return estimate
+    return Heard((len(words), _confidence(words)), conversation.word_reliability, without, answer)
 
 
 def _vocal_cues(
@@ -124,29 +181,23 @@ def _confidence(words: Sequence[Word]) -> float | None:
     return float(np.mean(heard)) if heard else None
 
 
-def _judge(
-    text: str,
-    words: Sequence[Word],
-    segment: Segment,
-    vocal_cues: tuple[str, ...],
-    evidence: Sequence[Evidence],
-    parts: Parts,
-    conversation: Conversation,
-) -> list[Evidence]:
-    if parts.judge is None:
-        return []
-    if not words:  # an answer about no words has no weight: it would only cost
+def _ask(
+    compared: tuple[str, ...], without: Estimate, parts: Parts, conversation: Conversation
+) -> Answer | None:
+    """Puts an utterance to the language model where there is one."""
+    conversation.asking = conversation.asking or asking(parts, ())
+    if conversation.asking is None:
+        return None
+    if not without.text:  # an answer about no words has no weight: it would only cost
         conversation.warn("utterances without words were not put to the language model")
-        return []
-    if conversation.asked == 0:
-        parts.judge.reset()  # a server that was down in the recording before may be back
-    by_kind = {item.source.split("/")[0]: item for item in evidence}
+    segment = without.segment
+    by_kind = {item.source.split("/")[0]: item for item in without.evidence}
     sure = {kind: parts.fuser.fuse([item], segment=segment).confidence for kind, item in by_kind.items()}
     voice, read = by_kind.get("voice"), by_kind.get("words")
     item = JudgeItem(
         segment=segment,
-        text=text,
-        cues=vocal_cues,
+        text=without.text,
+        cues=compared,
         history=tuple(conversation.turns[-HISTORY:]),
         voice=voice.emotion if voice else None,
         words=read.emotion if read else None,
@@ -155,17 +206,14 @@ def _judge(
         voice_confidence=sure.get("voice"),
         words_confidence=sure.get("words"),
     )
-    conversation.asked += 1
-    try:
-        answer = parts.judge.judge(item)
-    except ChatError as error:
-        conversation.last_failure = str(error)
-        return []
-    conversation.answered += 1
-    weight = reliability.llm(
-        len(words),
-        _confidence(words),
-        repaired=bool(answer.details.get("repaired")),
-        spread=answer.details.get("spread", {}).get("distance", 0.0),
+    return conversation.asking.ask(item, without)
+
+
+def asking(parts: Parts, speakers: Iterable[str]) -> Asking | None:
+    """Who puts the utterances of one recording to the language model; None where there is none."""
+    if parts.judge is None:
+        return None
+    below = parts.options.ask_below
+    return Asking(
+        parts.judge, parts.options, parts.fuser.calibration.ask_below if below is None else below, speakers
     )
-    return [replace(answer, reliability=weight * conversation.word_reliability)]
