@@ -126,6 +126,8 @@ def test_a_wrong_key_is_never_shown(
 def test_an_unknown_model(chat_server: ChatServer) -> None:
     with pytest.raises(ChatError, match=r"knows no model 'tiny'.*\(404\): 'The model `tiny` does not exist'"):
         chat(chat_server.url("nomodel")).chat(QUESTION)
+    with pytest.raises(ChatError, match=r"knows no model 'tiny'.*\(400\).*check --llm and --llm-url"):
+        chat(chat_server.url("pinned")).chat(QUESTION)
 
 
 def test_an_unreachable_server() -> None:

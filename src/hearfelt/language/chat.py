@@ -254,9 +254,10 @@ class OpenAIChat:
             return ChatError(
                 f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
             )
-        if status == 404:
+        unknown = "model" in said.lower() and self.name in said  # some say 400 for that
+        if status == 404 or (status in (400, 422) and unknown):
             return ChatError(
-                f"{self.url} knows no model {self.name!r}, or no chat is at that address (404){said}: "
+                f"{self.url} knows no model {self.name!r}, or no chat is at that address ({status}){said}: "
                 "check --llm and --llm-url"
             )
         if status == 429:

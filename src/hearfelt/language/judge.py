@@ -136,15 +136,20 @@ class Judge:
     @property
     def notices(self) -> tuple[str, ...]:
         """What a reader of the verdicts should know, one sentence each."""
-        if not self._window.shrunk:
-            return ()
-        told = self._window.options
-        limit = self.chat.max_context_tokens
-        reads = f", which reads {limit} tokens" if limit else ""
-        return (
-            f"the questions were too long for the language model {self.chat.name!r}{reads}: it was told only "
-            f"{told.max_history_turns} turns and {told.max_chars} characters of the dialogue",
-        )
+        found = []
+        if self._window.shrunk:
+            told, limit = self._window.options, self.chat.max_context_tokens
+            reads = f", which reads {limit} tokens" if limit else ""
+            found.append(
+                f"the questions were too long for the language model {self.chat.name!r}{reads}: it was told "
+                f"only {told.max_history_turns} turns and {told.max_chars} characters of the dialogue"
+            )
+        if self.options.mode != "score" and not self.chat.supports_schema:
+            found.append(
+                f"the language model {self.chat.name!r} does not bind its answers to a schema: it was asked "
+                "in words, and its answers were checked all the same"
+            )
+        return tuple(found)
 
     def judge(self, item: JudgeItem) -> Evidence:
         """What the model says of an utterance, as evidence over its labels.

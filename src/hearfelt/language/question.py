@@ -31,7 +31,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The names of the labels where one letter is the answer."""
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_HIDDEN = re.compile("[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_HIDDEN = re.compile("[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]")
 _FENCE = re.compile(r"<<<|>>>")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _KANA_HANGUL = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
