@@ -7,10 +7,11 @@ may be used, is for the card of the weights to say.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,8 @@ def load_encoder(name: str | Path) -> Encoder:
             raise ModelError(
                 f"the encoder {name} is of type {config.model_type!r}; known types: {', '.join(TYPES)}"
             )
-        network = _quietly(transformers.AutoModel, place, config)
+        with quiet():
+            network = transformers.AutoModel.from_pretrained(place, config=config)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first = (str(error).strip() or repr(error)).splitlines()[0]
         raise ModelError(
@@ -205,8 +207,9 @@ def _place(name: str) -> str:
     )
 
 
-def _quietly(auto: Any, place: str, config: Any) -> Any:
-    """The network, without the library's bars and notes on standard error."""
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' bars and notes on standard error."""
     from transformers.utils import logging as library_logging
 
     logging: Any = library_logging  # its functions are not typed
@@ -214,7 +217,7 @@ def _quietly(auto: Any, place: str, config: Any) -> Any:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        return auto.from_pretrained(place, config=config)
+        yield
     finally:
         logging.set_verbosity(before)
         if bars:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from hearfelt.errors import RunError
+from hearfelt.models.networks.base import frozen_names, learnt_state
 from hearfelt.training import devices
 from hearfelt.training.devices import Device
 from hearfelt.training.files import write_state
@@ -42,6 +43,18 @@ class Step:
     loss: Tensor
     clips: int
     figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def load_learnt(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Put back what `hearfelt.models.networks.base.learnt_state` gave; frozen parameters stay as they are.
+
+    Raises:
+        RuntimeError: something else is missing, or too much.
+    """
+    left = network.load_state_dict(dict(state), strict=False)
+    missing = set(left.missing_keys) - frozen_names(network)
+    if missing or left.unexpected_keys:
+        raise RuntimeError(f"it does not fit the network: {sorted([*missing, *left.unexpected_keys])[0]}")
 
 
 class Lesson(nn.Module, ABC):
@@ -109,13 +122,16 @@ def fit(
     for watcher in told:
         watcher.finish()
     place.wait()
-    lesson.network.load_state_dict(run.best or run.average)
+    load_learnt(lesson.network, run.best or run.average)
     lesson.network.eval()
     return run.history
 
 
 class _Run:
-    """All state of a run: weights, their average, the best of them, optimiser, schedule, figures so far."""
+    """All state of a run: weights, their average, the best of them, optimiser, schedule, figures so far.
+
+    Frozen weights, such as those of a language model of others, are neither averaged nor stored.
+    """
 
     def __init__(self, lesson: Lesson, loop: LoopOptions, place: Device) -> None:
         self.lesson, self.loop, self.place = lesson, loop, place
@@ -127,11 +143,13 @@ class _Run:
         ]
         optimizer = torch.optim.AdamW(groups, lr=loop.learning_rate)
         steps = math.ceil(math.ceil(lesson.steps / place.world) / loop.accumulate)
+        total = steps * loop.epochs + 1
+        total += total * loop.warm_up == 1  # of a rise that is one step long torch cannot make a slope
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, loop.learning_rate, total_steps=steps * loop.epochs + 1, pct_start=loop.warm_up
+            optimizer, loop.learning_rate, total_steps=total, pct_start=loop.warm_up
         )
         self.prepared, self.optimizer = place.prepare(lesson, optimizer)
-        self.average = {name: value.clone() for name, value in network.state_dict().items()}
+        self.average = {name: value.clone() for name, value in learnt_state(network).items()}
         self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, float]] = []
 
@@ -142,7 +160,7 @@ class _Run:
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            for name, value in self.lesson.network.state_dict().items():
+            for name, value in learnt_state(self.lesson.network).items():
                 if value.dtype.is_floating_point:
                     self.average[name].lerp_(value, 1 - self.loop.average)
                 else:
@@ -153,14 +171,14 @@ class _Run:
         if not self.lesson.judges:
             return {}
         network = self.lesson.network
-        own = {name: value.clone() for name, value in network.state_dict().items()}
-        network.load_state_dict(self.average)
+        own = {name: value.clone() for name, value in learnt_state(network).items()}
+        load_learnt(network, self.average)
         network.eval()
         with torch.no_grad():
             found = self.lesson.score()
         if found["score"] > max((epoch["score"] for epoch in self.history), default=-math.inf):
             self.best = {name: value.clone() for name, value in self.average.items()}
-        network.load_state_dict(own)
+        load_learnt(network, own)
         return found
 
     @property
@@ -174,7 +192,7 @@ class _Run:
 
     def save(self, path: Path) -> None:
         state = {
-            "network": self.lesson.network.state_dict(),
+            "network": learnt_state(self.lesson.network),
             "average": self.average,
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
@@ -190,7 +208,7 @@ class _Run:
             return
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True)
-            self.lesson.network.load_state_dict(state["network"])
+            load_learnt(self.lesson.network, state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
         except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as error:

@@ -126,6 +126,18 @@ KINDS: Mapping[str, Kind] = {
         f"{_HERE}.networks.run",
         ("torch", "torch"),
     ),
+    "speech-llm": Kind(
+        "a speech encoder, an adapter and a causal language model that writes the label",
+        (f"{_HERE}.written.recipe", "SpeechLlmRecipe"),
+        f"{_HERE}.written.run",
+        ("torch", "torch"),
+    ),
+    "scratch": Kind(
+        "a compact Transformer from nothing that hears, reads, or both, and writes the label",
+        (f"{_HERE}.written.recipe", "ScratchRecipe"),
+        f"{_HERE}.written.run",
+        ("torch", "torch"),
+    ),
     "classical": Kind(
         "a feature set and a learner of scikit-learn",
         (f"{_HERE}.classical", "ClassicalRecipe"),

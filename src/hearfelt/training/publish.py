@@ -23,6 +23,8 @@ from hearfelt.types import Example
 WEIGHTS: Mapping[str, str] = {
     "voice": "model.onnx",
     "network": "network.pt",
+    "speech-llm": "network.pt",
+    "scratch": "network.pt",
     "classical": "weights.skops",
     "classical-multi": "weights.skops",
 }
@@ -151,6 +153,9 @@ def _lineage(out: Path, stored: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         ModelError: a run that it began from is not beside it.
     """
     found, start = [stored], stored["recipe"].get("start", "")
+    heard = Path(stored["recipe"].get("sound", {}).get("source", "") or out)
+    if heard != out and (heard / "run.json").is_file():
+        found += _lineage(heard, _run(heard))
     while start:
         folder = out.parent / start
         if not (folder / "run.json").is_file():
@@ -231,6 +236,11 @@ def _asks(final: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     sources = [name.removeprefix("encoder:") for name in names if name.startswith("encoder:")]
     if network.get("kind") == "encoder":
         sources.append(str(network.get("options", {}).get("source")))
+    sound, language = recipe.get("sound", {}), recipe.get("lm", {})
+    if sound.get("kind") == "encoder":
+        sources.append(str(sound.get("options", {}).get("source")))
+    if language.get("source"):
+        found.append(f"the language model {language['source']}, whose licence is not looked up here")
     return found + [f"the speech encoder {source}, whose licence is not looked up here" for source in sources]
 
 

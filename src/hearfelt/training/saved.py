@@ -45,6 +45,10 @@ def load_model(folder: Path | str) -> Model:
         from hearfelt.training.networks.model import TaskClassifier
 
         return TaskClassifier.load(folder)
+    if kind in ("speech-llm", "scratch"):
+        from hearfelt.training.written.model import WrittenClassifier
+
+        return WrittenClassifier.load(folder)
     if kind == "voice":
         return Heard(folder)
     raise ModelError(f"{folder} holds a model of kind {kind!r}, which judges no sound")

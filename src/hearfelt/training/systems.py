@@ -6,7 +6,8 @@
 
 A name is a row of `SYSTEMS`, or one of the shapes of `SHAPES`: a classical model on any feature set
 (``mlp@encoder:FOLDER``, ``svm@functionals+mel``), several models as one (``average:svm+forest``,
-``stacking:svm+voice``), a speech encoder (``encoder:FOLDER``), or a folder with weights (``weights:FOLDER``).
+``stacking:svm+voice``), a speech encoder (``encoder:FOLDER``), a speech-LLM on a causal language model
+(``speech-llm:FOLDER``), or a folder with weights (``weights:FOLDER``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from hearfelt.models.base import Input
 from hearfelt.types import Example, FloatArray
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+WRITERS = ("speech-llm", "scratch")
+"""Kinds of models that write their answer."""
 
 
 class System(Protocol):
@@ -166,13 +169,17 @@ def _read(folder: Path, options: dict[str, Any]) -> Any:
     from hearfelt.models.onnx import VoiceModel, VoiceOptions, read_card
 
     kind = read_card(folder, ("kind",))["kind"]
-    if kind not in ("classical", "classical-multi", "ensemble", "network"):
+    if kind not in ("classical", "classical-multi", "ensemble", "network", *WRITERS):
         known = [field.name for field in dataclasses.fields(VoiceOptions)]
         _check_options(f"weights:{folder.name}", options, known)
         return VoiceModel.load(folder, VoiceOptions(**options))
     _check_options(f"weights:{folder.name}", options, ())
     if kind == "network":
         return _load_network(folder)
+    if kind in WRITERS:
+        from hearfelt.training.written.model import WrittenClassifier
+
+        return WrittenClassifier.load(folder)
     if kind in ("classical", "classical-multi"):
         return classical.load(folder)
     from hearfelt.models import ensemble
@@ -245,14 +252,52 @@ def _task_classifier(kind: str, fixed: Mapping[str, Any], options: dict[str, Any
     from hearfelt.training.networks.recipe import NetworkRecipe, TrunkChoice
 
     table.options_of(kind, **fixed)  # an unknown option is refused now, not when it is to learn
+    runtime, dotted = _told(options)
+    recipe = changed(NetworkRecipe(name=kind, network=TrunkChoice(kind, fixed)), dotted)
+    return TaskClassifier(recipe, **runtime)
+
+
+def _told(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of how a network learns, and keys of its recipe: those of ``loop`` by their bare name."""
     runtime = {key: options[key] for key in ("report", "folder") if key in options}
     cache = options.get("cache")
+    runtime["cache"] = None if cache is None else Path(cache)
     keys = {
         key: value for key, value in options.items() if key not in ("report", "folder", "cache", "workers")
     }
-    dotted = {key if key == "seed" or "." in key else f"loop.{key}": value for key, value in keys.items()}
-    recipe = changed(NetworkRecipe(name=kind, network=TrunkChoice(kind, fixed)), dotted)
-    return TaskClassifier(recipe, cache=None if cache is None else Path(cache), **runtime)
+    return runtime, {k if k == "seed" or "." in k else f"loop.{k}": value for k, value in keys.items()}
+
+
+def _writer(kind: str) -> Callable[..., System]:
+    """Builder of a model that writes: a speech-LLM with a language model of its own, or the Transformer."""
+
+    def build(**options: Any) -> System:
+        return _written(kind, {}, options)
+
+    return build
+
+
+def _speech_llm(source: str, **options: Any) -> System:
+    """A speech-LLM whose language model is the causal one in a folder, learnt by LoRA."""
+    if not source:
+        raise OptionError(
+            "speech-llm: names no folder: write speech-llm:FOLDER, with a causal language model"
+        )
+    return _written("speech-llm", {"lm.source": source}, options)
+
+
+def _written(kind: str, fixed: Mapping[str, Any], options: Mapping[str, Any]) -> System:
+    if "normalise" in options:
+        _check_options(kind, {"normalise": options["normalise"]}, ())
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(f"the model {kind}", "torch", "train") from None
+    from hearfelt.training.changes import changed
+    from hearfelt.training.written.model import RECIPES, WrittenClassifier
+
+    runtime, dotted = _told(options)
+    return WrittenClassifier(changed(RECIPES[kind](), {**fixed, **dotted}), **runtime)
 
 
 def _shipped(name: str) -> Callable[..., System]:
@@ -268,18 +313,28 @@ SYSTEMS: Mapping[str, Callable[..., System]] = {
         name: _network(name)
         for name in ("cnn", "recurrent", "transformer", "conformer", "cnn-stats", "cnn-gru-stats", "fused")
     },
+    **{name: _writer(name) for name in WRITERS},
     **{name: _shipped(name) for name in ("base", "open") if (WEIGHTS / name).is_dir()},
 }
 """Name to builder: `hearfelt.models.classical.CLASSICAL` (``svm`` is linear, ``svm-both`` fuses features),
-models joined, the network of a recipe, those of `hearfelt.models.networks.table`, and the shipped weights."""
+models joined, the network of a recipe, those of `hearfelt.models.networks.table`, the models that write, and
+the shipped weights."""
 
 PREFIXES: Mapping[str, Callable[..., System]] = {
     "average": _ensemble("log-mean"),
     "stacking": _ensemble("stacking"),
     "encoder": _encoder,
+    "speech-llm": _speech_llm,
     "weights": Shipped,
 }
 """What stands before the colon of ``PREFIX:REST`` to builder."""
 
-SHAPES = ("MODEL@FEATURES", "average:A+B", "stacking:A+B", "encoder:FOLDER@TUNING", "weights:FOLDER")
+SHAPES = (
+    "MODEL@FEATURES",
+    "average:A+B",
+    "stacking:A+B",
+    "encoder:FOLDER@TUNING",
+    "speech-llm:FOLDER",
+    "weights:FOLDER",
+)
 """Names that are made up of others."""

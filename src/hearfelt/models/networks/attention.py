@@ -32,7 +32,12 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        """``x`` ``(batch, steps, width)``, ``valid`` bool ``(batch, steps)``; ``x``'s shape out."""
+        """``x`` ``(batch, steps, width)``; ``x``'s shape out.
+
+        Args:
+            valid: bool ``(batch, steps)``, what is no padding; or of three dimensions, ``(1 or batch, steps,
+                steps)``, which step (second) may look at which (third).
+        """
         batch, steps, width = x.shape
         parts = self.project(x).reshape(batch, steps, 3, self.heads, width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
@@ -42,7 +47,7 @@ class SelfAttention(nn.Module):
             query,
             key,
             value,
-            attn_mask=valid[:, None, None, :],
+            attn_mask=valid[:, None] if valid.ndim == 3 else valid[:, None, None, :],
             dropout_p=self.dropout if self.training else 0.0,
         )
         turned: Tensor = self.out(heard.transpose(1, 2).reshape(batch, steps, width))

@@ -152,12 +152,17 @@ class EmotionNetwork(nn.Module):
             self.fusion.measure(functionals)
 
 
+def frozen_names(network: nn.Module) -> set[str]:
+    """Names of the parameters that learn nothing, all names of those that are used twice."""
+    return {name for name, p in network.named_parameters(remove_duplicate=False) if not p.requires_grad}
+
+
 def learnt_state(network: nn.Module) -> dict[str, Tensor]:
     """The state of a network without its frozen parameters, such as those of a speech encoder.
 
     A network built alike takes it by ``load_state_dict(state, strict=False)``.
     """
-    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
+    frozen = frozen_names(network)
     return {name: value for name, value in network.state_dict().items() if name not in frozen}
 
 

@@ -149,27 +149,12 @@ class Teaching:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch; all chance comes from the recipe's seed and the epoch's number."""
         if self.material.waveform:
-            yield from self._waveforms(epoch)
+            for x, lengths, group in sounds(self.material, self.indices, self._drawn, epoch):
+                yield self._batch(x, lengths, group, group, np.ones(len(group), dtype=np.float32))
             return
         for drawn in inputs.batches(self.material.clips, self.indices, self._drawn, epoch):
             x, lengths = inputs.pad(drawn.logmels)
             yield self._batch(x, lengths, drawn.own, drawn.other, drawn.shares)
-
-    def _waveforms(self, epoch: int) -> Iterator[Batch]:
-        """Sounds are cut to ``loop.max_s`` and else left as they are."""
-        random = np.random.default_rng([self.recipe.seed, epoch])
-        drawn = inputs.draw(self.material.clips, self.indices, self._drawn.data, random)
-        chosen = [int(i) for i in random.permutation(drawn)]
-        size, longest = self.recipe.loop.batch, round(self.recipe.loop.max_s * SAMPLE_RATE_HZ)
-        for first in range(0, len(chosen), _POOL * size):
-            pool = sorted(chosen[first : first + _POOL * size], key=self.material.size)
-            groups = [pool[start : start + size] for start in range(0, len(pool), size)]
-            for number in random.permutation(len(groups)):
-                group = groups[number]
-                if len(group) < 2:
-                    continue
-                x, lengths = padded([_cut(self.material.heard(i), longest, random) for i in group])
-                yield self._batch(x, lengths, group, group, np.ones(len(group), dtype=np.float32))
 
     def _batch(
         self, x: Tensor, lengths: Tensor, own: list[int], other: list[int], shares: FloatArray
@@ -192,6 +177,28 @@ class Teaching:
             of(other, self.allowed),
             share,
         )
+
+
+def sounds(
+    material: Material, indices: Sequence[int], recipe: inputs.Drawable, epoch: int
+) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
+    """Sounds of an epoch's batches, their lengths, and which clips they are.
+
+    They are cut to ``loop.max_s`` and else left as they are.
+    """
+    random = np.random.default_rng([recipe.seed, epoch])
+    drawn = inputs.draw(material.clips, indices, recipe.data, random)
+    chosen = [int(i) for i in random.permutation(drawn)]
+    size, longest = recipe.loop.batch, round(recipe.loop.max_s * SAMPLE_RATE_HZ)
+    for first in range(0, len(chosen), _POOL * size):
+        pool = sorted(chosen[first : first + _POOL * size], key=material.size)
+        groups = [pool[start : start + size] for start in range(0, len(pool), size)]
+        for number in random.permutation(len(groups)):
+            group = groups[number]
+            if len(group) < 2:
+                continue
+            x, lengths = padded([_cut(material.heard(i), longest, random) for i in group])
+            yield x, lengths, group
 
 
 def padded(sounds: Sequence[FloatArray]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,176 @@
+"""A model that writes as a saved model, and in scikit-learn's manners."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hearfelt.errors import ModelError, OptionError
+from hearfelt.models import writers
+from hearfelt.models.base import Input
+from hearfelt.models.onnx import read_card
+from hearfelt.models.writer import Writer, probabilities
+from hearfelt.models.written import Answer, centre
+from hearfelt.training import runfolder, table
+from hearfelt.training.estimator import example_of, felt, given, segment_of
+from hearfelt.training.files import write_json, write_state
+from hearfelt.training.recipe import from_table
+from hearfelt.training.watch import How, Report
+from hearfelt.training.written import lesson, material
+from hearfelt.training.written.material import Material
+from hearfelt.training.written.recipe import ScratchRecipe, SpeechLlmRecipe, WrittenRecipe
+from hearfelt.types import Emotion, Evidence, Example, FloatArray
+
+RECIPES: dict[str, type[Any]] = {"speech-llm": SpeechLlmRecipe, "scratch": ScratchRecipe}
+
+
+def learnt(
+    recipe: WrittenRecipe,
+    clips: Material,
+    indices: Sequence[int],
+    folder: Path,
+    report: Report,
+    how: How | None = None,
+) -> Writer:
+    """The network of a folder: trained and kept, or read where it was finished before."""
+    if not (folder / writers.FILE).is_file():
+        network, plan = lesson.learn(recipe, clips, indices, folder, report, how, folder.name)
+        write_state(folder / writers.FILE, writers.packed(network, plan))
+    return writers.load(folder)[0]
+
+
+def write(network: Writer, recipe: WrittenRecipe, folder: Path) -> None:
+    """Write ``model.json``; ``network.pt`` is there."""
+    card = runfolder.card(recipe, recipe.name, recipe.kind, network.labels) | {
+        "parameters": network.n_parameters,
+        "learnt_parameters": network.n_learnt,
+        "multi_label": network.multi_label,
+    }
+    write_json(folder / "model.json", card)
+
+
+class WrittenClassifier:
+    """A speech-LLM, or the Transformer from nothing (`hearfelt.models.base.Model`), from labelled examples.
+
+    >>> from hearfelt.training.written.model import WrittenClassifier
+    >>> model = WrittenClassifier(SpeechLlmRecipe()).fit(examples)  # doctest: +SKIP
+    >>> model.write(["a.wav"])[0].caption  # doctest: +SKIP
+
+    Args:
+        recipe: what to build and how to learn.
+        folder: gets the checkpoint; a fit that was killed goes on there. None keeps nothing.
+        cache: keeps log-mels and cues.
+        report: told after every epoch.
+        how: where it learns.
+    """
+
+    classes_: tuple[str, ...]
+    network_: Writer
+    plan_: dict[str, Any]
+    recipe_: WrittenRecipe
+
+    def __init__(
+        self,
+        recipe: WrittenRecipe | None = None,
+        *,
+        folder: Path | None = None,
+        cache: Path | None = None,
+        report: Report | None = None,
+        how: How | None = None,
+    ) -> None:
+        self.recipe = recipe or SpeechLlmRecipe()
+        self.folder, self.cache, self.report, self.how = folder, cache, report or _silent, how
+
+    def fit(self, examples: Sequence[Example]) -> WrittenClassifier:
+        """Learn to write the answer of each example; returns itself.
+
+        Raises:
+            CorpusError: examples without a label, fewer than two labels, or clips that cannot be measured.
+        """
+        labels = self.recipe.data.labels or table.labels_of(examples)
+        data = dataclasses.replace(self.recipe.data, labels=labels, relabel={}, drop=())
+        self.recipe_ = dataclasses.replace(self.recipe, data=data)
+        clips, rows = self._clips(examples), range(len(examples))
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self.folder or Path(scratch)
+            self.network_, self.plan_ = lesson.learn(self.recipe_, clips, rows, folder, self.report, self.how)
+        self.classes_ = tuple(labels)
+        return self
+
+    def predict_proba(self, inputs: Sequence[Input]) -> FloatArray:
+        """Likelihood of each label among all, ``(n_inputs, n_labels)``, in the order of ``classes_``."""
+        found = lesson.scores(self._fitted(), self._clips(inputs), range(len(inputs)))
+        return probabilities(torch.from_numpy(found), self._fitted().multi_label).numpy()
+
+    def write(self, inputs: Sequence[Input]) -> list[Answer]:
+        """What the model writes of each input: label, levels of the dimensions, caption."""
+        return lesson.written(self._fitted(), self._clips(inputs), range(len(inputs)))
+
+    def predict(self, inputs: Sequence[Input]) -> list[Evidence]:
+        """Evidence of each input: its emotion, with the dimensions that were written where there are any."""
+        network = self._fitted()
+        rows, answers = self.predict_proba(inputs), self.write(inputs)
+        source = f"{self.recipe_.kind}/{self.recipe_.name}"
+        return [
+            Evidence(source, segment_of(one), emotion(network, row, said), note=said.caption)
+            for one, row, said in zip(inputs, rows, answers, strict=True)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write ``network.pt`` (no weights of others in it) and ``model.json``."""
+        network = self._fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        write_state(folder / writers.FILE, writers.packed(network, self.plan_))
+        write(network, self.recipe_, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> WrittenClassifier:
+        """The model that `save` or a run wrote.
+
+        Raises:
+            ModelError: the folder holds none.
+        """
+        card = read_card(Path(folder), ("kind", "recipe", "labels"))
+        if card["kind"] not in RECIPES:
+            raise ModelError(f"{folder} holds a model of kind {card['kind']!r}, which writes nothing")
+        try:
+            recipe = from_table(RECIPES[card["kind"]], json.loads(json.dumps(given(card["recipe"]))))
+        except OptionError as error:
+            raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
+        model = cls(recipe)
+        model.recipe_ = recipe
+        model.network_, model.plan_ = writers.load(Path(folder))
+        model.classes_ = model.network_.labels
+        return model
+
+    def _fitted(self) -> Writer:
+        if not hasattr(self, "network_"):
+            raise ModelError("this model has learnt nothing yet: call fit(examples) first")
+        return self.network_
+
+    def _clips(self, inputs: Sequence[Input]) -> Material:
+        waveform = lesson.hears_waveform(self.recipe_)
+        examples = [example_of(one) for one in inputs]
+        return material.measured(self.recipe_, examples, self.cache, self.report, 1, waveform)
+
+
+def emotion(network: Writer, row: FloatArray, said: Answer) -> Emotion:
+    """Probabilities with the written levels as dimensions, where all three were written."""
+    found = felt(network.labels, np.asarray(row))
+    if network.multi_label:
+        found = dataclasses.replace(found, multi_label=True, arousal=None, valence=None, dominance=None)
+    levels = [None if place is None else centre(place) for place in said.levels]
+    if None not in levels:
+        found = dataclasses.replace(found, arousal=levels[0], valence=levels[1], dominance=levels[2])
+    return found
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
