@@ -1,20 +1,21 @@
-"""How well models that write the emotion hear it: a Transformer from nothing, a speech-LLM, and both with words.
+"""How well models that write the emotion hear it: a Transformer from nothing, a speech-LLM, one with words.
 
     python benchmarks/speech_llm.py            # figures of finished runs in runs/, else the saved ones
     python benchmarks/speech_llm.py --quick    # the saved figures, and 32 made clips learnt by heart
     python benchmarks/speech_llm.py --retrain  # train what runs/ lacks (hours on two cores), then as above
     python benchmarks/speech_llm.py --save     # also write benchmarks/results/speech_llm.json
 
-RAVDESS under EmoBox's six speaker-held-out folds (mean UA over folds), EmoDB one speaker left out at a time (UAR
-over all answers); intervals: 95 %, speakers drawn again 1000 times. Epochs are fixed, nothing is stopped or
-tuned on held-out speakers. `best_other` is the voice network (CNN, GRU, attentive statistics), from random
+RAVDESS under EmoBox's six speaker-held-out folds (mean UA over folds), EmoDB one speaker left out at a time
+(UAR over all answers); intervals: 95 %, speakers drawn again 1000 times. Epochs are fixed, nothing is stopped
+or tuned on held-out speakers. `best_other` is the voice network (CNN, GRU, attentive statistics), from random
 weights, on the same clips as often. The speech-LLM hears by the frozen network of the same fold of that run.
 
 `joint`: a RAVDESS clip of a held-out speaker with a sentence of the same label from GoEmotions' test split
 (comments with one Ekman label; `calm` counts as neutral), three sentences a clip. Nobody said these sentences
-in these voices. The joint model learns from clips of the other speakers, each read with a sentence of its label
-from the training split. `joint_voice` and `joint_words` are the same model without the other; `voice_alone` is
-the trained voice network, `words_alone` the shipped text model, `late_uar` the sum of their log-probabilities.
+in these voices. The joint model learns from clips of the other speakers, each read with a sentence of its
+label from the training split. `joint_voice` and `joint_words` are the same model without the other;
+`voice_alone` is the trained voice network, `words_alone` the shipped text model, `late_uar` the sum of their
+log-probabilities.
 Ends with one line of JSON.
 """
 

@@ -22,7 +22,7 @@ class SoundOptions:
             says goes before. With ``kind = "encoder"`` any wav2vec 2.0, HuBERT, WavLM, data2vec or Whisper
             folder is ``options = { source = FOLDER }``, and its ``tuning`` says what of it learns.
         frozen: the trunk learns nothing. Its steps are then kept, so that learning takes minutes.
-        copies: changed copies of each training clip whose steps are kept beside those of the clip itself;
+        copies: epochs whose steps are kept, changed and mixed as ``[augment]`` says, and learnt from in turn;
             read where ``frozen`` applies.
     """
 
@@ -33,8 +33,8 @@ class SoundOptions:
     copies: int = 4
 
     def __post_init__(self) -> None:
-        if self.copies < 0:
-            raise OptionError(f"sound.copies={self.copies}: 0 or more")
+        if self.copies < 1:
+            raise OptionError(f"sound.copies={self.copies}: 1 or more")
 
     @property
     def is_frozen(self) -> bool:

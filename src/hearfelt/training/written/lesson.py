@@ -126,7 +126,7 @@ def learn(
     if network.frozen and isinstance(recipe, SpeechLlmRecipe):
         network.eval()
         kept = materials.keep(network, material, learnt, recipe)
-        report(f"kept what the frozen encoder hears of {len(learnt)} clips, {kept.versions} versions of each")
+        report(f"kept what the frozen encoder hears of {len(learnt)} clips in {len(kept.versions)} epochs")
     elif isinstance(recipe, ScratchRecipe) and all(
         c % 8 == 0 for c in (recipe.network.stem, *recipe.network.channels)
     ):

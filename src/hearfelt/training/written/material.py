@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hearfelt.datasets import augment
 from hearfelt.features import cues as vocal
 from hearfelt.features.frames import FrameFeatures
 from hearfelt.models.writer import Writer
@@ -138,7 +137,7 @@ class Teaching:
     """Batches of some clips.
 
     Args:
-        kept: of a frozen encoder: the steps of each clip and of its changed copies.
+        kept: what a frozen encoder hears.
     """
 
     def __init__(
@@ -167,14 +166,15 @@ class Teaching:
                 yield self._batch(x, lengths, drawn.own, drawn.other, drawn.shares, random)
 
     def _kept(self, epoch: int, random: np.random.Generator, kept: Kept) -> Iterator[Batch]:
-        chosen = random.permutation(inputs.draw(self.material.clips, self.indices, self.recipe.data, random))
-        size = self.recipe.loop.batch
+        rows = kept.versions[epoch % len(kept.versions)]
+        chosen, size = random.permutation(len(rows)), self.recipe.loop.batch
         for first in range(0, len(chosen) - 1, size):
-            group = [int(i) for i in chosen[first : first + size]]
-            x, lengths = kept.padded(group, random.integers(0, kept.versions, len(group)).tolist())
-            yield self._batch(
-                x, lengths, group, group, np.ones(len(group), dtype=np.float32), random, heard=True
-            )
+            group = [rows[i] for i in chosen[first : first + size]]
+            x = torch.nn.utils.rnn.pad_sequence([row.steps.float() for row in group], batch_first=True)
+            lengths = torch.tensor([len(row.steps) for row in group])
+            shares = np.array([row.share for row in group], dtype=np.float32)
+            own, other = [row.own for row in group], [row.other for row in group]
+            yield self._batch(x, lengths, own, other, shares, random, heard=True)
 
     def _batch(
         self,
@@ -197,47 +197,53 @@ class Teaching:
         )
 
 
-class Kept:
-    """What a frozen encoder hears of clips: of each clip itself, and of changed copies.
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What a frozen encoder hears of a clip, changed and perhaps mixed with another as in training.
 
     Args:
-        steps: index of a clip to its versions, each float16 ``(steps, width)``.
+        steps: float16 ``(steps, width)``.
+        own, other, share: as of `hearfelt.training.inputs.Drawn`.
     """
 
-    def __init__(self, steps: Mapping[int, Sequence[Tensor]]) -> None:
-        self.steps = steps
-        self.versions = min(map(len, steps.values()))
+    steps: Tensor
+    own: int
+    other: int
+    share: float
 
-    def padded(self, indices: Sequence[int], versions: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Steps ``(batch, longest, width)`` and their lengths."""
-        rows = [self.steps[i][version].float() for i, version in zip(indices, versions, strict=True)]
-        lengths = torch.tensor([len(row) for row in rows])
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a frozen encoder hears in some epochs, which are learnt from in turn."""
+
+    versions: tuple[tuple[Heard, ...], ...]
 
 
 @torch.no_grad()
 def keep(network: Writer, material: Material, indices: Sequence[int], recipe: SpeechLlmRecipe) -> Kept:
-    """The steps of the clips at ``indices``: the clip, then its changed copies (none of a waveform)."""
-    copies = 0 if material.waveform else recipe.sound.copies
-    changes = augment.build(recipe.augment, recipe.features.hop_ms / 1000)
-    found: dict[int, list[Tensor]] = {index: [] for index in indices}
-    for version in range(copies + 1):
-        random = np.random.default_rng([recipe.seed, version, 2])
-        heard = {i: material.heard(i) for i in indices}
-        if version:
-            heard = {i: augment.apply(changes, one, random) for i, one in heard.items()}
-        order = sorted(indices, key=lambda i: len(heard[i]))
-        for first in range(0, len(order), 32):
-            part = order[first : first + 32]
-            for i, row in zip(part, hear(network, material, [heard[i] for i in part]), strict=True):
-                found[i].append(row.half())
-    return Kept(found)
+    """What ``sound.copies`` epochs of the clips at ``indices`` sound like to the encoder.
+
+    The changes and the mixup are those that the encoder itself learnt under: it knows the clips as they are
+    by heart, and what it says of them would be learnt as if it were always so sure.
+    """
+    versions: list[tuple[Heard, ...]] = []
+    for number in range(1 if material.waveform else recipe.sound.copies):
+        rows: list[Heard] = []
+        if material.waveform:
+            for x, lengths, group in networks.sounds(material, indices, recipe, number):
+                heard = zip(_hear(network, x, lengths), group, strict=True)
+                rows += [Heard(steps, i, i, 1.0) for steps, i in heard]
+        else:
+            for drawn in inputs.batches(material.clips, indices, recipe, number):
+                steps = _hear(network, *inputs.pad(drawn.logmels))
+                mixed = zip(steps, drawn.own, drawn.other, drawn.shares.tolist(), strict=True)
+                rows += [Heard(*row) for row in mixed]
+        versions.append(tuple(rows))
+    return Kept(tuple(versions))
 
 
-@torch.no_grad()
-def hear(network: Writer, material: Material, heard: Sequence[FloatArray]) -> list[Tensor]:
-    """The steps of some sounds, each ``(steps, width)``."""
-    x, lengths = (networks.padded if material.waveform else inputs.pad)(heard)
+def _hear(network: Writer, x: Tensor, lengths: Tensor) -> list[Tensor]:
+    """The steps of some sounds, each float16 ``(steps, width)``."""
     device = next(network.parameters()).device
     steps, counts = network.hear(x.to(device), lengths.to(device))
-    return [row[:count].cpu() for row, count in zip(steps, counts.tolist(), strict=True)]
+    return [row[:count].cpu().half() for row, count in zip(steps, counts.tolist(), strict=True)]
