@@ -14,6 +14,7 @@ from hearfelt.cli import (
     analyze,
     augment,
     benchmark,
+    compare,
     data,
     doctor,
     evaluate,
@@ -38,6 +39,7 @@ app.command("features")(features.features)
 app.command("train")(train.train)
 app.command("search")(search.search)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
@@ -65,7 +67,8 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command.
 
     Returns:
-        0 where all went well, 2 where an input, an option or a model did not fit, 130 after an interrupt.
+        0 where all went well, 1 where ``compare`` finds a difference, 2 where an input, an option or a model
+        did not fit, 130 after an interrupt.
     """
     try:
         code = app(list(arguments), standalone_mode=False)

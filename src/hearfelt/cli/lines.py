@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hearfelt import labels
+from hearfelt.reports.asked import sentences
 from hearfelt.types import Estimate, Report, SpeakerSummary
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -63,7 +64,7 @@ def estimate_lines(estimate: Estimate, language: str = "en") -> Iterator[str]:
 
 
 def summary_lines(report: Report, language: str = "en") -> Iterator[str]:
-    """The whole recording: per speaker the shares, course, turning points; then silence and warnings."""
+    """The recording: per speaker shares, course, turning points; silence, language model, warnings."""
     texts = _TEXTS[language]
     for speaker in report.speakers:
         yield from _speaker_lines(speaker, language)
@@ -72,6 +73,8 @@ def summary_lines(report: Report, language: str = "en") -> Iterator[str]:
     yield texts["total"].format(
         duration=clock(report.duration_s), silence=report.silence_s, overlap=report.overlap_s
     )
+    if report.asked:
+        yield from sentences(report.asked, language)
     for warning in report.warnings:
         yield texts["warning"] + warning
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hearfelt import labels
 from hearfelt.reports import charts
+from hearfelt.reports.asked import sentences
 from hearfelt.reports.palette import Tone
 from hearfelt.reports.speakers import Names
 from hearfelt.reports.wording import ADJECTIVES, CODES
@@ -152,6 +153,11 @@ class View:
             told = "" if weight is None else f" ({words['reliability'].format(p=percent(weight))})"
             lines.append(f"{source or words['verdict']}{told}: {scores}{'; ' if note else ''}{note}")
         return "\n".join(line for line in lines if line)
+
+    @property
+    def asked(self) -> list[str]:
+        """What was asked of a language model, one sentence each; empty where there was none."""
+        return sentences(self.report.asked, self.language) if self.report.asked else []
 
     @property
     def headline(self) -> str:
