@@ -60,6 +60,28 @@ class Handler(BaseHTTPRequestHandler):
     def mode_good(self, body: Any, call: int) -> None:
         self.say(json.dumps(ANSWER))
 
+    def mode_labels(self, body: Any, call: int) -> None:
+        """Says the first of the asked labels that the words name, else the last."""
+        (line,) = [row for row in body["messages"][1]["content"].splitlines() if row.startswith("{")]
+        said = json.loads(line)["utterance"]["text"]
+        schema = body["response_format"]["json_schema"]["schema"]
+        labels = schema["properties"]["probabilities"]["required"]
+        chosen = next((label for label in labels if label in said), labels[-1])
+        self.say(json.dumps({**ANSWER, "probabilities": {chosen: 1.0}, "words": [], "cues": []}))
+
+    def mode_labelsdie(self, body: Any, call: int) -> None:
+        """The same, and from the third question on there is no answer."""
+        if call < 3:
+            self.mode_labels(body, call)
+        else:
+            self.send(500, {"error": "out of memory"})
+
+    def mode_labelsslow(self, body: Any, call: int) -> None:
+        """The same, and from the third question on it takes long."""
+        if call >= 3:
+            time.sleep(20)
+        self.mode_labels(body, call)
+
     def mode_thinking(self, body: Any, call: int) -> None:
         self.say(f"<think>maybe {{anger}}?</think>\n```json\n{json.dumps(ANSWER)}\n```\nThat is it.")
 

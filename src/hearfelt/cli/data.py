@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hearfelt.cli import data_check
+from hearfelt.cli import data_check, data_label
 from hearfelt.cli.data_check import CacheOption, DataOption, SourceArgument
+from hearfelt.cli.lines import columns
 from hearfelt.cli.options import split_names
 from hearfelt.errors import CorpusError, OptionError, unknown_name
 
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("check")(data_check.check)
+app.command("label")(data_label.label)
 
 
 @app.command("corpora")
@@ -51,7 +53,7 @@ def corpora(
             (c.name, c.language or "several", c.licence, f"{c.title}: {c.about}")
             for c in known.CORPORA.values()
         ]
-        print(_columns([("name", "language", "licence", "what it is"), *rows]))
+        print(columns([("name", "language", "licence", "what it is"), *rows]))
         return 0
     c = known.find(name)
     for title, value in (
@@ -83,7 +85,7 @@ def labels(
         (source, target or "(left out)", shown.notes.get(source, ""))
         for source, target in shown.table.items()
     ]
-    print(_columns([("source", "target", "note"), *rows]))
+    print(columns([("source", "target", "note"), *rows]))
     return 0
 
 
@@ -258,7 +260,7 @@ def _print_raters(agrees: Mapping[str, tuple[float, int]], right: Mapping[str, f
         )
         for name, value in list(right.items())[:most]
     ]
-    print(_columns([("least reliable", "right (Dawid-Skene)", "agrees with others", "votes"), *rows]))
+    print(columns([("least reliable", "right (Dawid-Skene)", "agrees with others", "votes"), *rows]))
 
 
 def _gold_line(before: Sequence[Example], majority: Sequence[Example], after: Sequence[Example]) -> str:
@@ -346,13 +348,3 @@ def _table_name(out: Path) -> None:
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise OptionError(f"--out {out} ends in {out.suffix!r}; write a .csv or a .parquet file")
     data_check.writable(out)
-
-
-def _columns(rows: Sequence[Sequence[object]]) -> str:
-    """Rows as text, each column but the last as wide as its longest cell."""
-    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
-    widths[-1] = 0
-    return "\n".join(
-        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )

@@ -37,6 +37,16 @@ _TEXTS = {
 }
 
 
+def columns(rows: Sequence[Sequence[object]]) -> str:
+    """Rows as text, each column but the last as wide as its longest cell."""
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+    widths[-1] = 0
+    return "\n".join(
+        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
 def clock(seconds: float, digits: int = 1) -> str:
     """A time as 01:02.3, with hours where there are any."""
     tenths = round(seconds, digits)

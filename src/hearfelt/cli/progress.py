@@ -15,9 +15,10 @@ class Progress:
 
     Args:
         n_recordings: how many there are.
+        what: what they are.
     """
 
-    def __init__(self, n_recordings: int) -> None:
+    def __init__(self, n_recordings: int, what: str = "recordings") -> None:
         self._console = Console(stderr=True)
         self._bars = Bars(
             TextColumn("{task.description}"),
@@ -32,11 +33,12 @@ class Progress:
         self._all: TaskID | None = None
         self._one: TaskID | None = None
         self._n = n_recordings
+        self._what = what
 
     def __enter__(self) -> Progress:
         self._bars.start()
         if self._n > 1:
-            self._all = self._bars.add_task("recordings", total=self._n, unit="")
+            self._all = self._bars.add_task(self._what, total=self._n, unit="")
         return self
 
     def __exit__(

@@ -58,7 +58,7 @@ def from_row(values: Mapping[str, Any], label: Label, where: str, scale: str | N
     """
     if not values.get("file"):
         raise CorpusError(f"{where} names no file: fill in the column file")
-    votes = _votes(values.get("votes"), where)
+    votes = votes_of(values.get("votes"), where)
     soft = _soft(values.get("soft"), where)
     gold = values.get("gold") or values.get("emotion")
     try:
@@ -166,7 +166,12 @@ def _rating(values: Mapping[str, Any], name: str, where: str, scale: str | None)
     return value
 
 
-def _votes(cell: Any, where: str) -> list[tuple[str | None, str]]:
+def votes_of(cell: Any, where: str) -> list[tuple[str | None, str]]:
+    """The ``(rater or None, label)`` pairs of a cell, text or not; ``where`` is named in an error.
+
+    Raises:
+        CorpusError: an empty name, or raters on some votes only.
+    """
     if not cell:
         return []
     votes: list[tuple[str | None, str]] = []

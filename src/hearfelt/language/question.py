@@ -212,7 +212,7 @@ def _data(item: JudgeItem, options: QuestionOptions) -> str:
         "dialogue": turns,
         "utterance": {
             **_who(item.segment.speaker, item.roles),
-            "seconds": round(item.segment.duration_s, 1),
+            **({"seconds": round(item.segment.duration_s, 1)} if item.segment.duration_s > 0 else {}),
             "text": _shorten(item.text, options.max_chars),
         },
         "vocal_cues": list(item.cues),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.datasets.votes.table import FloatTable, arrays
+from hearfelt.datasets.votes.table import FloatTable, Votes, arrays
 from hearfelt.errors import CorpusError, unknown_name
 from hearfelt.types import Example
 
@@ -83,17 +83,42 @@ def agreement(
     """
     table = arrays(examples)
     counts = table.counts()
-    most = int(counts.sum(axis=1).max())
-    # Alpha does not ask who voted: an item's votes stand side by side in any order.
-    packed = np.full((table.n_items, most), np.nan)
-    order = np.argsort(table.item, kind="stable")
-    item = table.item[order]
-    place = np.arange(len(item)) - np.searchsorted(item, item)
-    packed[item, place] = table.label[order]
+    packed = _packed(table)
     value = alpha(packed)
     low, high = alpha_interval(packed, confidence=confidence, draws=draws, seed=seed)
     pairable = counts.sum(axis=1) > 1
     return Agreement(value, low, high, int(pairable.sum()), int(counts[pairable].sum()))
+
+
+def label_alphas(examples: Sequence[Example]) -> dict[str, float]:
+    """Alpha of each label against all others together, in the order of the labels; NaN where undefined.
+
+    Raises:
+        CorpusError: as for `arrays`.
+    """
+    table = arrays(examples)
+    packed = _packed(table)
+    found = {}
+    for number, name in enumerate(table.labels):
+        is_it = np.where(np.isnan(packed), np.nan, packed == number)
+        try:
+            found[name] = alpha(is_it)
+        except CorpusError:
+            found[name] = float("nan")
+    return found
+
+
+def _packed(table: Votes) -> FloatTable:
+    """Votes as numbers, shape ``(n_items, most votes of an item)``, NaN where there are fewer.
+
+    Alpha does not ask who voted: an item's votes stand side by side in any order.
+    """
+    packed = np.full((table.n_items, int(table.counts().sum(axis=1).max())), np.nan)
+    order = np.argsort(table.item, kind="stable")
+    item = table.item[order]
+    place = np.arange(len(item)) - np.searchsorted(item, item)
+    packed[item, place] = table.label[order]
+    return packed
 
 
 def rater_agreement(examples: Sequence[Example]) -> dict[str, tuple[float, int]]:
