@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.language.conftest import chat_server, own_chat_server
+
+__all__ = ["chat_server", "own_chat_server"]
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

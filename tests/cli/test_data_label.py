@@ -18,7 +18,7 @@ import pytest
 
 from hearfelt.cli import app
 from hearfelt.datasets import manifest
-from tests.language.conftest import ChatServer, chat_server, own_chat_server  # noqa: F401
+from tests.language.conftest import ChatServer
 
 from . import corpus
 
@@ -68,7 +68,7 @@ def votes(path: Path) -> list[str]:
 def test_the_models_votes_stand_beside_the_peoples(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     url = chat_server.url("labels")
     table = rated(tmp_path)
@@ -100,7 +100,7 @@ def test_the_models_votes_stand_beside_the_peoples(
 def test_alpha_is_that_of_another_library(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     import krippendorff
 
@@ -131,7 +131,7 @@ def test_a_run_whose_server_dies_keeps_what_it_has_and_goes_on_later(
     chat_server: ChatServer,
     here: Here,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("hearfelt.language.transport.time.sleep", lambda seconds: None)
     url = chat_server.url("labelsdie")
@@ -151,7 +151,7 @@ def test_after_three_failures_in_a_row_nobody_else_is_asked(
     chat_server: ChatServer,
     here: Here,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("hearfelt.language.transport.time.sleep", lambda seconds: None)
     url = chat_server.url("labelsdie")
@@ -164,11 +164,9 @@ def test_after_three_failures_in_a_row_nobody_else_is_asked(
 def test_several_questions_at_once_give_the_same_table(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
-    table = write(
-        tmp_path / "t.csv", ("text",), [(f"{'anger' if n % 3 else 'fear'} {n}",) for n in range(30)]
-    )
+    table = write(tmp_path / "t.csv", ("text",), [(f"{('anger', 'fear')[n % 2]} {n}",) for n in range(30)])
     for at_once in (1, 8):
         url = chat_server.url("labels")
         out = f"{at_once}.csv"
@@ -181,7 +179,7 @@ def test_several_questions_at_once_give_the_same_table(
 def test_parquet_keeps_its_columns_and_is_a_manifest_again(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     folder = corpus.make(tmp_path / "made", clips=3)
     examples = manifest.read(folder / "tones.csv")
@@ -210,7 +208,7 @@ def test_parquet_keeps_its_columns_and_is_a_manifest_again(
 def test_a_voice_model_is_told_where_it_is_wanted(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     folder = corpus.make(tmp_path / "made", speakers=1, clips=3)
     rows = [(f"wav/tones_0_{n}.wav", "hm", "anger") for n in range(3)]
@@ -227,7 +225,7 @@ def test_a_voice_model_is_told_where_it_is_wanted(
 def test_dialogues_roles_examples_and_wordings_are_told(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     rows = [("d1", "ana", "agent", "Hello"), ("d2", "eve", "", "Bye"), ("d1", "ben", "customer", "fear me")]
     table = write(tmp_path / "t.csv", ("dialogue", "speaker", "role", "text"), rows)
@@ -250,7 +248,7 @@ def test_dialogues_roles_examples_and_wordings_are_told(
 def test_the_way_score_and_votes_without_names(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     rows = [("Hello", "anger|anger"), ("Bye", "fear|anger")]
     table = write(tmp_path / "t.csv", ("text", "votes"), rows)
@@ -266,7 +264,7 @@ def test_the_way_score_and_votes_without_names(
 def test_what_cannot_be_labelled_is_refused_in_one_sentence(
     chat_server: ChatServer,
     here: Here,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     table = rated(tmp_path)
     url = chat_server.url("labels")
@@ -303,7 +301,7 @@ def test_what_cannot_be_labelled_is_refused_in_one_sentence(
 
 def test_an_interrupted_run_keeps_what_it_has(
     own_chat_server: ChatServer,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     table = rated(tmp_path)
     url = own_chat_server.url("labelsslow")
@@ -316,7 +314,7 @@ def test_an_interrupted_run_keeps_what_it_has(
         text=True,
     )
     for _ in range(300):
-        if len(own_chat_server.asked(url)) >= 3:
+        if running.poll() is not None or len(own_chat_server.asked(url)) >= 3:
             break
         time.sleep(0.1)
     running.send_signal(signal.SIGINT)

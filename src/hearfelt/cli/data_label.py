@@ -135,9 +135,7 @@ def _labels(table: AnnotatedTable, given: str | None) -> tuple[str, ...]:
     if given is not None:
         chosen = tuple(dict.fromkeys(known(name) for name in split_names(given) or () if name))
         if len(chosen) < 2:
-            raise OptionError(
-                f"--labels {given!r} leaves no choice: name two labels or more, as anger,neutral"
-            )
+            raise OptionError(f"--labels {given!r} leaves no choice: name two or more, as anger,neutral")
         return chosen
     found = table.labels()
     return found if len(found) > 1 else EKMAN7

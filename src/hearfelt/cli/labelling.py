@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hearfelt.errors import ChatError, HearfeltError, NotAskedError
 from hearfelt.language.judge import Judge, JudgeItem
 from hearfelt.language.question import Turn, language_of
+from hearfelt.pipeline.pool import Pool
 from hearfelt.types import Emotion, Evidence, Segment
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ def label(
         _settle(table, judge.source, row, future, outcome)
         progress(row + 1)
 
-    pool = ThreadPoolExecutor(at_once, "label")
+    pool = Pool(at_once)
     try:
         for row, item in enumerate(asked):
             future = None
@@ -160,14 +162,14 @@ def label(
                 future = _done(kept) if kept is not None else None
                 if future is None and outcome.stopped:
                     future = _failed(NotAskedError("breaker", outcome.stopped))
-                future = future or pool.submit(judge.ask, question)
+                future = future or pool.submit(partial(judge.ask, question))
             waiting.append((row, future))
             while waiting and (len(waiting) >= 2 * at_once or _over(waiting[0][1])):
                 settle()
         while waiting:
             settle()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
 
 
 def _settle(
