@@ -10,10 +10,15 @@ import pytest
 
 pytest.importorskip("torch")
 
+from hearfelt.cli.app import run
+from hearfelt.datasets import dialogue
 from hearfelt.errors import CorpusError, OptionError
 from hearfelt.models.textbook import TextbookModel, TextbookOptions
-from hearfelt.training import textbook
-from hearfelt.training.recipe import LoopOptions, read
+from hearfelt.training import kinds, textbook
+from hearfelt.training.dialogue.base import Setting
+from hearfelt.training.dialogue.models import build
+from hearfelt.training.dialogue.options import DialogueData, DialogueRecipe
+from hearfelt.training.recipe import LoopOptions
 from hearfelt.training.textbook import TextbookRecipe, Texts, learn, measured
 
 LABELS = ("joy", "anger")
@@ -83,31 +88,48 @@ def test_a_stopped_run_ends_as_one_in_one_go(tmp_path: Path, monkeypatch: pytest
 
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     none = Texts((), np.zeros((0, 2), np.float32))
-    with pytest.raises(CorpusError, match="the corpus goemotions has no training texts"):
+    with pytest.raises(CorpusError, match="there are no training texts: nothing can be learnt"):
         learn(recipe(), LABELS, none, None, tmp_path, quiet, multi=True)
 
 
-def test_the_command_learns_scores_and_saves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    some = texts(multi=True)
-    monkeypatch.setattr(
-        textbook,
-        "material",
-        lambda recipe, data: (LABELS, dict.fromkeys(("train", "dev", "test"), some), True),
-    )
+OWN = """dialogue,number,speaker,text,label,split
+t,0,a,what a lovely day,joy,train
+t,1,b,this is awful,anger,train
+d,0,a,so lovely,joy,dev
+d,1,b,awful indeed,anger,dev
+e,0,a,lovely,joy,test
+e,1,b,awful,anger,test
+"""
+
+
+def test_the_command_learns_scores_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.csv").write_text(OWN, encoding="utf-8")
     file = tmp_path / "tiny.toml"
-    file.write_text('kind = "textbook"\nname = "tiny"\n[loop]\nepochs = 1\n', encoding="utf-8")
-    assert textbook.main([str(file), "--out", str(tmp_path / "run")]) == 0
-    assert '"macro_f1"' in capsys.readouterr().out
+    file.write_text(
+        'kind = "textbook"\nname = "tiny"\n[data]\ncorpora = []\n[loop]\nepochs = 1\n', encoding="utf-8"
+    )
+    order = ["train", str(file), "--data", str(tmp_path / "own.csv"), "--out", str(tmp_path / "run")]
+    assert run(order) == 0
+    assert "| weighted_f1 |" in capsys.readouterr().out
     saved = TextbookModel.load(tmp_path / "run" / "final")
-    assert saved.card["scores"]["texts"] == 8 and saved.card["corpora"] == ["goemotions"]
+    assert saved.card["scores"]["texts"] == 2 and saved.labels == ("anger", "joy")
+
+
+def test_it_is_a_row_of_the_table_of_dialogue_models(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(OWN, encoding="utf-8")
+    table = dialogue.read(str(tmp_path / "own.csv"), tmp_path)
+    setting = Setting.of(DialogueRecipe(), table, tmp_path / "run", report=quiet)
+    model = build("textbook", setting)
+    model.fit(table.part("train") + table.part("dev"))
+    found = model.predict_proba(table.part("test"))
+    assert found.shape == (2, 2) and model.classes_ == table.labels
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
 
 
 def test_a_wrong_recipe_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "wrong.toml"
-    file.write_text('corpus = "tweets"\n', encoding="utf-8")
-    assert textbook.main([str(file), "--out", str(tmp_path / "run")]) == 2
+    file.write_text('kind = "textbook"\n[data]\ncorpora = ["tweets"]\n', encoding="utf-8")
+    assert run(["train", str(file), "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
     assert "unknown corpus of dialogue 'tweets'; known: meld" in capsys.readouterr().err
     with pytest.raises(OptionError, match="unknown kind"):
         TextbookRecipe(kind="words")
@@ -119,13 +141,17 @@ def test_a_table_of_dialogue_is_read_line_by_line(tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
         rows += [f"{split},0,a,what a lovely day,joy,{split}", f"{split},1,b,this is awful,anger,{split}"]
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    labels, parts, multi = textbook.material(TextbookRecipe(corpus=str(table)), tmp_path)
+    own = TextbookRecipe(data=DialogueData())
+    labels, parts, multi = textbook.material(own, str(table))
     assert set(labels) == {"joy", "anger"} and not multi
     assert parts["test"].texts == ("what a lovely day", "this is awful")
     assert parts["test"].targets.sum(axis=1).tolist() == [1, 1]
     assert parts["test"].groups == ("test", "test")
 
 
-def test_the_shipped_recipe_is_read() -> None:
-    file = Path(__file__).resolve().parents[2] / "recipes" / "textbook-goemotions.toml"
-    assert read(TextbookRecipe, file).loop.average == 0.0
+@pytest.mark.parametrize("corpus", ["goemotions", "meld", "emorynlp"])
+def test_the_shipped_recipes_are_read(corpus: str) -> None:
+    file = Path(__file__).resolve().parents[2] / "recipes" / f"textbook-{corpus}.toml"
+    plan = kinds.plan(file)
+    assert plan.kind == "textbook" and plan.recipe.loop.average == 0.0
+    assert plan.recipe.data.corpora == (corpus,)

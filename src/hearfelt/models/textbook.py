@@ -192,7 +192,7 @@ class TextbookModel:
 
     def predict_proba(self, texts: Sequence[str]) -> Array:
         """Scores ``(n_texts, n_labels)``: a sigmoid each, and where one label is right they sum to 1."""
-        scores: Array = 1 / (1 + np.exp(-self.logits(texts)))
+        scores: Array = np.asarray(1 / (1 + np.exp(-self.logits(texts))), np.float32)
         if not self.multi:
             scores /= np.maximum(scores.sum(axis=1, keepdims=True), 1e-12)
         return scores

@@ -144,6 +144,20 @@ KINDS: Mapping[str, Kind] = {
         f"{_HERE}.classical",
         ("sklearn", "scikit-learn"),
     ),
+    "textbook": Kind(
+        "the textbook baseline for words: embedding, LSTM, sigmoid",
+        (f"{_HERE}.textbook", "TextbookRecipe"),
+        f"{_HERE}.textbook",
+        ("torch", "torch"),
+        clips=False,
+    ),
+    "causal": Kind(
+        "low-rank adapters on a causal language model that reads dialogues",
+        (f"{_HERE}.causal.recipe", "CausalRecipe"),
+        f"{_HERE}.causal.run",
+        ("torch", "torch"),
+        clips=False,
+    ),
     "dialogue": Kind(
         "text models of dialogue, with what was said before and how it was said",
         (f"{_HERE}.dialogue.options", "DialogueRecipe"),

@@ -1,18 +1,12 @@
 """Teaches the textbook baseline on texts with one label or several; see `hearfelt.models.textbook`.
 
-``python -m hearfelt.training.textbook recipes/textbook-goemotions.toml`` trains it, scores its test split
-once and prints one line of JSON. Vocabulary and weights come from the training texts, the epoch and the
-thresholds from the development texts.
+``hearfelt train recipes/textbook-goemotions.toml`` trains it and scores its test split once. Vocabulary and
+weights come from the training texts, the epoch and the thresholds from the development texts.
 """
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import json
-import os
 import random
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,16 +18,20 @@ import torch
 from torch import Tensor
 
 from hearfelt.datasets import dialogue
-from hearfelt.errors import CorpusError, HearfeltError, unknown_name
+from hearfelt.errors import CorpusError, unknown_name
 from hearfelt.evaluation import metrics
 from hearfelt.language.goemotions import LABELS
 from hearfelt.models import textbook
 from hearfelt.models.textbook import TextbookModel, TextbookOptions, Vocabulary
 from hearfelt.training import engine, runfolder
 from hearfelt.training.devices import Device
+from hearfelt.training.dialogue.base import Setting, parts
+from hearfelt.training.dialogue.options import DialogueData
+from hearfelt.training.dialogue.run import read as dialogues
 from hearfelt.training.engine import Step
-from hearfelt.training.recipe import LoopOptions, read
-from hearfelt.training.watch import DEVICES, How, Report, say
+from hearfelt.training.files import atomic, write_json
+from hearfelt.training.recipe import LoopOptions
+from hearfelt.training.watch import How, Report
 from hearfelt.training.words import scores, tune
 
 Array = npt.NDArray[Any]
@@ -47,8 +45,8 @@ class TextbookRecipe:
 
     Args:
         kind: says in a TOML file that it is a recipe of this kind.
-        corpus: ``goemotions`` (several labels a text), or what `hearfelt.datasets.dialogue.read` takes: a
-            known corpus of dialogue or a user's own table, each line by itself.
+        data: ``goemotions`` (several labels a text), a known corpus of dialogue (each line by itself), or
+            none where ``--data`` names a user's own table of dialogue.
         loop: Adam where ``weight_decay`` is 0; ``average`` 0 keeps the weights as they are; ``patience`` and
             the best epoch are judged on the development texts.
     """
@@ -57,7 +55,7 @@ class TextbookRecipe:
     name: str = "textbook"
     version: str = "1"
     seed: int = 1
-    corpus: str = "goemotions"
+    data: DialogueData = field(default_factory=lambda: DialogueData((GOEMOTIONS,)))
     network: TextbookOptions = field(default_factory=TextbookOptions)
     loop: LoopOptions = field(
         default_factory=lambda: LoopOptions(
@@ -153,7 +151,7 @@ def learn(
         RunError: see `hearfelt.training.engine.fit`.
     """
     if not train.texts:
-        raise CorpusError(f"the corpus {recipe.corpus} has no training texts: nothing can be learnt")
+        raise CorpusError("there are no training texts: nothing can be learnt")
     how = how or How()
     torch.set_num_threads(recipe.loop.threads)
     torch.manual_seed(recipe.seed)
@@ -171,6 +169,28 @@ def learn(
             float(cut) for cut in scores.thresholds(dev.targets, model.predict_proba(dev.texts))
         )
     return model
+
+
+class Row:
+    """A row of the table of dialogue models; see `hearfelt.training.dialogue.base.DialogueModel`."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.classes_ = setting, setting.labels
+
+    def fit(self, lines: Sequence[dialogue.Line]) -> Row:
+        """Learn from the training lines, each by itself; the epoch is chosen on the dev lines."""
+        setting = self.setting
+        train, dev = (of_lines(part, self.classes_) for part in parts(lines))
+        recipe = TextbookRecipe(seed=setting.recipe.seed)
+        folder = setting.folder / textbook.KIND
+        self._model = learn(
+            recipe, self.classes_, train, dev, folder, setting.report, multi=False, how=setting.how
+        )
+        return self
+
+    def predict_proba(self, lines: Sequence[dialogue.Line]) -> Array:
+        """Scores that sum to 1."""
+        return self._model.predict_proba([line.text for line in lines])
 
 
 def measured(model: TextbookModel, test: Texts) -> dict[str, Any]:
@@ -201,28 +221,28 @@ def measured(model: TextbookModel, test: Texts) -> dict[str, Any]:
     }
 
 
-def material(recipe: TextbookRecipe, data: Path) -> tuple[tuple[str, ...], Mapping[str, Texts], bool]:
+def material(recipe: TextbookRecipe, source: str) -> tuple[tuple[str, ...], Mapping[str, Texts], bool]:
     """Labels, texts by split (train, dev, test), and whether a text may have several labels.
 
     Args:
-        data: the folder that holds ``text/``.
+        source: the folder that holds ``text/``, or a table where the recipe names no corpus.
 
     Raises:
         OptionError, CorpusError: an unknown corpus, or one whose table does not hold together.
     """
-    if recipe.corpus == GOEMOTIONS:
-        splits = tune.load(data / "text" / "goemotions" / "goemotions.parquet")
+    if recipe.data.corpora == (GOEMOTIONS,):
+        splits = tune.load(Path(source) / "text" / "goemotions" / "goemotions.parquet")
         return LABELS, {name: Texts(part.texts, part.targets) for name, part in splits.items()}, True
-    table = dialogue.read(recipe.corpus, data)
-    return table.labels, {split: of_lines(table, split) for split in dialogue.SPLITS}, False
+    table = dialogues(recipe, source)
+    return table.labels, {name: of_lines(table.part(name), table.labels) for name in dialogue.SPLITS}, False
 
 
-def of_lines(table: dialogue.Dialogues, split: str) -> Texts:
-    """The labelled lines of a part of a table, each by itself."""
-    lines = [line for line in table.part(split) if line.label is not None]
-    targets = np.zeros((len(lines), len(table.labels)), np.float32)
+def of_lines(lines: Sequence[dialogue.Line], labels: Sequence[str]) -> Texts:
+    """The labelled lines of dialogues, each by itself."""
+    lines = [line for line in lines if line.label is not None]
+    targets = np.zeros((len(lines), len(labels)), np.float32)
     for row, line in enumerate(lines):
-        targets[row, table.labels.index(str(line.label))] = 1
+        targets[row, list(labels).index(str(line.label))] = 1
     return Texts(tuple(line.text for line in lines), targets, tuple(line.dialogue for line in lines))
 
 
@@ -230,32 +250,25 @@ def _round(value: Any) -> float:
     return round(float(value), 4)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m hearfelt.training.textbook RECIPE [--out FOLDER]``: learn, score, save, print."""
-    parser = argparse.ArgumentParser(prog="hearfelt.training.textbook", description=__doc__)
-    parser.add_argument("recipe", type=Path, help="a TOML file such as recipes/textbook-goemotions.toml")
-    parser.add_argument("--data", type=Path, help="folder that holds text/ (else HEARFELT_DATA)")
-    parser.add_argument("--out", type=Path, help="run folder; a run that was stopped goes on there")
-    parser.add_argument("--device", default="auto", choices=DEVICES)
-    parser.add_argument("--tensorboard", action="store_true", help="write curves beside the checkpoint")
-    given = parser.parse_args(arguments)
-    try:
-        recipe = read(TextbookRecipe, given.recipe)
-        out = given.out or Path("runs") / recipe.name
-        data = given.data or Path(os.environ.get("HEARFELT_DATA", "../shared/data"))
-        labels, splits, multi = material(recipe, data)
-        runfolder.open_folder(recipe, out)
-        how = How(given.device, given.tensorboard)
-        model = learn(recipe, labels, splits["train"], splits["dev"], out, say, multi=multi, how=how)
-        figures = measured(model, splits["test"])
-        model.card = model.card | {"scores": figures, "corpora": [recipe.corpus]}
-        model.save(out / "final")
-    except HearfeltError as error:
-        print(f"hearfelt: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps({"recipe": dataclasses.asdict(recipe)["name"], **figures}))
-    return 0
+def train(recipe: TextbookRecipe, source: str, out: Path, report: Report, how: How) -> None:
+    """Learn, score the test split once, save: a run of the kind ``textbook`` of ``hearfelt train``.
 
+    ``out/final`` is the model, ``out/scores.json`` its figures, ``out/table.md`` the same for people.
 
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        HearfeltError: a recipe, data, a disk or a loss that does not hold together; what was done stays.
+    """
+    labels, splits, multi = material(recipe, source)
+    runfolder.open_folder(recipe, out)
+    model = learn(recipe, labels, splits["train"], splits["dev"], out, report, multi=multi, how=how)
+    figures = measured(model, splits["test"])
+    model.card = model.card | {"scores": figures, "corpora": list(recipe.data.corpora) or [source]}
+    model.save(out / "final")
+    write_json(out / "scores.json", figures)
+    names = [name for name in figures if not name.endswith("ci95")]
+    with atomic(out / "table.md") as part:
+        part.write_text(
+            f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"
+            f"| {' | '.join(str(figures[name]) for name in names)} |\n",
+            encoding="utf-8",
+        )

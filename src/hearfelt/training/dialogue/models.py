@@ -189,8 +189,24 @@ class Fused:
         return terms
 
 
+def _textbook(setting: Setting) -> DialogueModel:
+    """The textbook baseline, each line by itself."""
+    from hearfelt.training import textbook
+
+    return textbook.Row(setting)
+
+
+def _causal(setting: Setting) -> DialogueModel:
+    """A language model with low-rank adapters."""
+    from hearfelt.training.causal import run
+
+    return run.row(setting)
+
+
 MODELS: Mapping[str, Callable[[Setting], DialogueModel]] = {
     "majority": Majority,
+    "textbook": _textbook,
+    "causal": _causal,
     "cues": Voice,
     "text": lambda setting: Spoken(setting, "text", window=0),
     "context": lambda setting: Spoken(setting, "context"),

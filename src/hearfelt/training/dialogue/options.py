@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hearfelt.errors import OptionError
+from hearfelt.training.causal.options import CausalOptions
 from hearfelt.training.recipe import LoopOptions
 
 
@@ -135,6 +136,7 @@ class DialogueRecipe:
     Args:
         seed: of the first encoder and the first network; others have the next ones.
         models: rows of the table, of `hearfelt.training.dialogue.models.MODELS`.
+        causal: of the row ``causal``, a language model with low-rank adapters; needs ``causal.base``.
     """
 
     name: str = "dialogue"
@@ -144,3 +146,4 @@ class DialogueRecipe:
     data: DialogueData = field(default_factory=DialogueData)
     text: TextOptions = field(default_factory=TextOptions)
     context: ContextOptions = field(default_factory=ContextOptions)
+    causal: CausalOptions = field(default_factory=CausalOptions)
