@@ -89,7 +89,7 @@ def load(name: str, precision: str = "auto") -> Base:
     wide = precision == "bfloat16" or (precision == "auto" and torch.cuda.is_available())
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.bfloat16 if wide else torch.float32, use_safetensors=None
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
