@@ -1,10 +1,14 @@
 """Fit the fusion: temperatures, weights, label-set quantiles, thresholds. Needs only numpy.
 
     python recipes/fusion.py [--voice runs/base/heldout.npz] [--words runs/words/dev.npz] [--test …/test.npz]
+    python recipes/fusion.py --ask-below [--words runs/words/dev.npz]
 
 Reads what the recipes of the voice and of the words left behind: predictions for speakers and sentences that
 their models have not seen. Writes `src/hearfelt/weights/fusion/model.json`, and `benchmarks/data/fusion.npz`:
 the predictions alone (no sound, no sentence, no file name), so that `benchmarks/fusion.py` runs anywhere.
+
+With ``--ask-below`` it chooses nothing but the confidence below which a language model is asked, for the
+fusion that is there: from the voice predictions that it kept, and the sentences of the development split.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import dataclasses
 import datetime
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +26,8 @@ import numpy as np
 
 from hearfelt.fusion import fit as fitting
 from hearfelt.fusion import reliability
-from hearfelt.fusion.learned import SHIPPED
+from hearfelt.fusion.cascade import QUALITIES, cascade, choose
+from hearfelt.fusion.learned import SHIPPED, Calibration
 from hearfelt.labels import EKMAN7
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +44,16 @@ def main() -> None:
     parser.add_argument("--test", type=Path, default=ROOT / "runs" / "words" / "test.npz")
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ask-below", action="store_true", help="choose whom to ask alone")
     options = parser.parse_args()
+    if options.ask_below:
+        learned = Calibration.load(options.out)
+        learned = replace(
+            learned, ask_below=ask_below(learned, kept_voice(), fitting.load(options.words, "words"))
+        )
+        options.out.write_text(json.dumps(learned.to_dict(), indent=1) + "\n", encoding="utf-8")
+        print(json.dumps({"written": options.out.name, "ask_below": learned.ask_below}))
+        return
 
     temperature = model_temperature("base")
     voice = fitting.load(options.voice, "voice", temperature)
@@ -63,11 +78,35 @@ def main() -> None:
         "created": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     }
     found = fitting.fit(voice, words, seed=options.seed, protocol=protocol)
+    found = replace(found, ask_below=ask_below(found, voice, words))
     options.out.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
     keep(voice, test)
     for name, source in found.sources.items():
         print(f"{name}: temperature {source.temperature:.3f}, weight {source.weight:.3f}", file=sys.stderr)
     print(json.dumps({"written": options.out.name, "words_half": half, "conflict": found.conflict_threshold}))
+
+
+def ask_below(
+    learned: Calibration, voice: fitting.HeldOut, words: fitting.HeldOut, n_draws: int = 4
+) -> float:
+    """The confidence below which a language model is worth asking, over stand-ins of several qualities."""
+    random = np.random.default_rng(0)
+    drawn = [cascade(learned, voice, words, quality, random) for quality in QUALITIES for _ in range(n_draws)]
+    return choose(drawn)
+
+
+def kept_voice() -> fitting.HeldOut:
+    """The held-out voice predictions of the last whole run."""
+    with np.load(KEPT, allow_pickle=False) as data:
+        seconds = data["voice_duration_s"].astype(np.float64)
+        return fitting.HeldOut(
+            np.exp(data["voice_log"].astype(np.float64)),
+            data["voice_gold"].astype(np.int64),
+            data["voice_speaker"].astype(str),
+            np.array([reliability.voice(None, s) for s in seconds]),
+            data["corpora"].astype(str)[data["voice_corpus"]],
+            seconds,
+        )
 
 
 def model_temperature(name: str) -> float:
