@@ -15,7 +15,7 @@ from hearfelt.language.asking import CONTENT_FREE, softmax
 from hearfelt.language.base import Reply, Score
 from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat
 from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn
-from hearfelt.language.question import QuestionOptions
+from hearfelt.language.question import QuestionOptions, Shot, messages
 from hearfelt.language.schema import AnswerError, explanation_schema, parse_explanation, plain_schema
 from hearfelt.types import Segment
 
@@ -229,6 +229,21 @@ def test_a_question_that_is_too_long_is_asked_with_less(chat_server: ChatServer,
     assert again.details["cached"] is True and again.details["told"] == told
     judge.reset()
     assert judge.notices == ()
+
+
+def test_labelled_examples_give_way_too() -> None:
+    shots = tuple(Shot(f"example {n} " + "word " * 50, "anger") for n in range(5))
+    judge = Judge(QueueChat([]), JudgeOptions(cache=None))
+    told = [
+        json.loads(
+            messages(JudgeItem(ITEM.segment, "Hm.", shots=shots), EKMAN7, QuestionOptions(max_chars=chars))[
+                1
+            ]["content"].splitlines()[1]
+        )["labelled_examples"]
+        for chars in (judge.options.question.max_chars, 750, 100)
+    ]
+    assert [len(examples) for examples in told] == [5, 2, 1]
+    assert told[1][0]["text"].startswith("example 0"), "the most alike stay"
 
 
 def test_a_model_that_reads_next_to_nothing_is_an_error(chat_server: ChatServer) -> None:

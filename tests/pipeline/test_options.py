@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hearfelt.cli.options import recognizer_options
-from hearfelt.errors import ChatError, LicenceError, OptionError
+from hearfelt.errors import ChatError, HearfeltError, LicenceError, ModelError, OptionError
 from hearfelt.language.chat import OpenAIChat, QueueChat
 from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.pipeline import weights
@@ -144,6 +145,52 @@ def test_options_of_the_language_model_reach_it() -> None:
     kept = parts(llm="tiny").judge
     assert kept is not None and kept.options == JudgeOptions()
     assert kept.options.cache is not None
+
+
+def test_every_way_to_reach_a_language_model_has_its_option(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret", encoding="utf-8")
+    key.chmod(0o600)
+    judge = parts(
+        llm="tiny",
+        llm_mode="explain",
+        llm_key_file=str(key),
+        llm_requests_per_minute=30,
+        llm_stream=True,
+    ).judge
+    assert judge is not None and isinstance(judge.chat, OpenAIChat)
+    assert judge.options.mode == "explain"
+    assert (judge.chat.options.requests_per_minute, judge.chat.options.stream) == (30, True)
+    assert judge.chat._authorization() == {"Authorization": "Bearer secret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"llm_mode": "guess"}, OptionError, "unknown way to ask a language model 'guess'; known: schema"),
+        ({"llm_key_file": "no-such-key"}, OptionError, r"the key file no-such-key cannot be read \(No such"),
+        ({"llm_requests_per_minute": 0}, OptionError, "0 requests a minute are none; allow at least 1"),
+        ({"llm": "transformers:no/such"}, ModelError, "the language model 'no/such' is not on this machine"),
+        (
+            {"llm": "transformers:no/such", "llm_device": "tpu"},
+            OptionError,
+            "unknown device 'tpu'; known: auto",
+        ),
+        ({"llm": " "}, OptionError, "the language model has no name"),
+        (
+            {"llm": None, "llm_mode": "score"},
+            OptionError,
+            "llm_mode is score, but no language model is named",
+        ),
+    ],
+)
+def test_a_language_model_that_cannot_be_had_is_said_at_once(
+    given: dict[str, Any], error: type[HearfeltError], message: str
+) -> None:
+    if str(given.get("llm")).startswith("transformers:"):
+        pytest.importorskip("transformers", reason="the extra llm is not installed")
+    with pytest.raises(error, match=message):
+        parts(**{"llm": "tiny", **given})
 
 
 def test_a_neutral_prior_is_shared_out() -> None:

@@ -18,6 +18,7 @@ EXTRAS = (
     # extra, module, package, what it brings
     ("frame", "pandas", "pandas", "Report.to_frame and Parquet"),
     ("whisper", "faster_whisper", "faster-whisper", "a good transcriber in many languages"),
+    ("llm", "transformers", "transformers", "a language model in this process"),
     ("sphinx", "pocketsphinx", "pocketsphinx", "a rough English transcriber that works offline"),
     ("train", "torch", "torch", "training your own models"),
     ("opensmile", "opensmile", "opensmile", "comparison with openSMILE (not for products)"),

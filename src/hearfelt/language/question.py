@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from hearfelt.errors import OptionError
@@ -96,7 +96,8 @@ class QuestionOptions:
 
     Args:
         max_history_turns: how many turns before the utterance are told.
-        max_chars: characters of dialogue that are told; the oldest turns go first.
+        max_chars: characters of dialogue that are told, and as many of labelled examples; the oldest turns
+            and the examples least alike are left out first.
         max_cues: vocal cues that are told.
         wording: which of the `WORDINGS` the question is asked in, counted from 1.
     """
@@ -222,7 +223,7 @@ def _data(item: JudgeItem, options: QuestionOptions) -> str:
     if len(turns) < sum(bool(turn.text) for turn in item.history):
         data["earlier_turns_left_out"] = True
     if item.shots:
-        data["labelled_examples"] = [_shot(shot) for shot in item.shots]
+        data["labelled_examples"] = _shots(item.shots, options.max_chars)
     return json.dumps(data, ensure_ascii=False)
 
 
@@ -265,6 +266,13 @@ def _shot(shot: Shot) -> dict[str, Any]:
     if shot.cues:
         told["vocal_cues"] = [_shorten(cue, MAX_EXAMPLE_CHARS) for cue in shot.cues[:4]]
     return {**told, "label": shot.label}
+
+
+def _shots(shots: Sequence[Shot], longest: int) -> list[dict[str, Any]]:
+    """The first examples that fit into so many characters, at least one."""
+    told = [_shot(shot) for shot in shots]
+    sizes = accumulate(len(json.dumps(one, ensure_ascii=False)) for one in told)
+    return told[: max(1, sum(size <= longest for size in sizes))]
 
 
 def _verdict(emotion: Emotion | None, confidence: float | None) -> dict[str, Any] | None:

@@ -16,7 +16,6 @@ from hearfelt.features.frames import FrameFeatures
 from hearfelt.fusion.combine import Fuser
 from hearfelt.language.examples import Examples
 from hearfelt.language.judge import Judge, JudgeOptions
-from hearfelt.language.mask import public_url
 from hearfelt.language.panel import Panel
 from hearfelt.language.text import TextModel, TextOptions
 from hearfelt.models.onnx import VoiceModel
@@ -85,8 +84,9 @@ class Parts:
             transcriber, note = self._transcriber_and_note
             found.append(Component("transcriber", transcriber.name, note=note))
         if self.judge:
-            url = getattr(self.judge.chat, "url", public_url(self.options.llm_url))  # never with a password
-            found.append(Component("llm", self.options.llm or "", note=f"asked at {url}"))
+            url = getattr(self.judge.chat, "url", None)  # never with a password
+            note = f"asked at {url}" if url else "runs in this process"
+            found.append(Component("llm", self.options.llm or "", note=note))
             examples = getattr(self.judge, "examples", None)
             if examples is not None:
                 found.append(
@@ -163,12 +163,21 @@ def _fusion_options(options: RecognizerOptions) -> dict[str, Any]:
 def _judge(options: RecognizerOptions) -> Judge | None:
     if options.llm is None:
         return None
-    from hearfelt.language.chat import ChatOptions, OpenAIChat
+    from hearfelt.language.backends import BackendOptions, make
 
-    asked = ChatOptions(timeout_s=options.llm_timeout_s)
-    chat = OpenAIChat(options.llm, options.llm_url, key_env=options.llm_key_env, options=asked)
+    asked = BackendOptions(
+        url=options.llm_url,
+        key_env=options.llm_key_env,
+        key_file=Path(options.llm_key_file) if options.llm_key_file else None,
+        timeout_s=options.llm_timeout_s,
+        requests_per_minute=options.llm_requests_per_minute,
+        stream=options.llm_stream,
+        download=options.llm_download,
+        device=options.llm_device,
+    )
+    chat = make(options.llm, asked)
     mask = {"remote": None, "always": True, "never": False}[options.llm_mask]
-    chosen = JudgeOptions(mask=mask, replay=options.replay)
+    chosen = JudgeOptions(mode=options.llm_mode, mask=mask, replay=options.replay)
     chosen = chosen if options.llm_cache else replace(chosen, cache=None)
     if options.prompts == 1 and options.examples is None:
         return Judge(chat, chosen)

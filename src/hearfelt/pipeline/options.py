@@ -28,10 +28,18 @@ class RecognizerOptions:
             the machine, never the network), "whisper", "sphinx" or "none".
         transcriber_model: model name or folder for "whisper"; the others have none to choose from.
         speech_language: ISO 639-1 code of what is spoken; None finds out. "sphinx" knows "en" only.
-        llm: name of a language model to ask; None asks none.
+        llm: name of a language model to ask: one that the server knows, or "transformers:FOLDER" for one that
+            runs in this process; None asks none.
+        llm_mode: how it is asked: "schema" (a judgement with quotes and a reason), "score" (how likely each
+            label is) or "explain" (a text for people).
         llm_url: address of its OpenAI-style server.
-        llm_key_env: environment variable that holds its key.
+        llm_key_env: environment variable that holds the server's key.
+        llm_key_file: file that holds the server's key.
         llm_timeout_s: how long one answer may take.
+        llm_requests_per_minute: at most so many requests to the server begin within any minute.
+        llm_stream: whether the server's answers come piece by piece.
+        llm_device: where a model in this process runs: "cpu", "cuda", or "auto", a GPU where there is one.
+        llm_download: whether weights that are not on this machine may be downloaded.
         llm_cache: whether its answers are kept on disk, so that a run can be repeated without it.
         prompts: in how many wordings it is asked; the verdict is the mean of the answers.
         examples: a table of labelled utterances (CSV, Parquet, JSON Lines), of which those that are like the
@@ -64,9 +72,15 @@ class RecognizerOptions:
     transcriber_model: str | None = None
     speech_language: str | None = None
     llm: str | None = None
+    llm_mode: str = "schema"
     llm_url: str = "http://localhost:8080/v1"
     llm_key_env: str = "OPENAI_API_KEY"
+    llm_key_file: str | None = None
     llm_timeout_s: float = 60.0
+    llm_requests_per_minute: int | None = None
+    llm_stream: bool = False
+    llm_device: str = "auto"
+    llm_download: bool = False
     llm_cache: bool = True
     prompts: int = 1
     examples: str | None = None
@@ -128,6 +142,7 @@ class RecognizerOptions:
         if self.llm is None:
             needs = (
                 ("ask", "always"),
+                ("llm_mode", "schema"),
                 ("ask_below", None),
                 ("replay", False),
                 ("prompts", 1),
