@@ -53,7 +53,7 @@ class CausalOptions:
     base: str = ""
     base_licence: str = "unknown"
     rank: int = 8
-    alpha: float = 16.0
+    alpha: int = 16
     dropout: float = 0.05
     targets: tuple[str, ...] = ()
     window: int = 8
@@ -73,10 +73,10 @@ class CausalOptions:
                 f"rank={self.rank}, window={self.window}, max_tokens={self.max_tokens}, parts={self.parts}: "
                 "at least 1, 0, 16 and 1"
             )
-        if not self.speaker_weight >= 0 or not 0 <= self.dropout < 1 or not self.alpha > 0:
+        if not self.speaker_weight >= 0 or not 0 <= self.dropout < 1 or self.alpha < 1:
             raise OptionError(
                 f"speaker_weight={self.speaker_weight}, dropout={self.dropout}, alpha={self.alpha}: a weight "
-                "from 0 up, a dropout in 0 to 1, an alpha above 0"
+                "from 0 up, a dropout in 0 to 1, an alpha from 1 up"
             )
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,12 +24,21 @@ from hearfelt.errors import OptionError
 from hearfelt.training import runfolder
 from hearfelt.training.dialogue import models, report
 from hearfelt.training.dialogue.base import DialogueModel, Setting
-from hearfelt.training.dialogue.options import DialogueRecipe
+from hearfelt.training.dialogue.options import DialogueData, DialogueRecipe
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.watch import How, Report
 
 
-def read(recipe: DialogueRecipe, source: str) -> Dialogues:
+class OfDialogue(Protocol):
+    """A recipe of any kind that learns from dialogues."""
+
+    @property
+    def data(self) -> DialogueData:
+        """What is learnt."""
+        ...
+
+
+def read(recipe: OfDialogue, source: str) -> Dialogues:
     """The table to learn from.
 
     Args:
