@@ -45,7 +45,7 @@ def load_model(folder: Path | str) -> Model:
         from hearfelt.training.networks.model import TaskClassifier
 
         return TaskClassifier.load(folder)
-    if kind in ("speech-llm", "scratch"):
+    if "writes" in card and (folder / "network.pt").is_file():
         from hearfelt.training.written.model import WrittenClassifier
 
         return WrittenClassifier.load(folder)

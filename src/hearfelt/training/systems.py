@@ -168,7 +168,8 @@ def _read(folder: Path, options: dict[str, Any]) -> Any:
 
     from hearfelt.models.onnx import VoiceModel, VoiceOptions, read_card
 
-    kind = read_card(folder, ("kind",))["kind"]
+    card = read_card(folder, ("kind",))
+    kind = card["writes"] if "writes" in card and (folder / "network.pt").is_file() else card["kind"]
     if kind not in ("classical", "classical-multi", "ensemble", "network", *WRITERS):
         known = [field.name for field in dataclasses.fields(VoiceOptions)]
         _check_options(f"weights:{folder.name}", options, known)

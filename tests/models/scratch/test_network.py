@@ -16,7 +16,7 @@ from hearfelt.models.scratch.network import Scratch, ScratchOptions  # noqa: E40
 from hearfelt.models.scratch.tokens import END, NO, YES, Vocabulary, of_json, words_of  # noqa: E402
 from hearfelt.models.speech_llm import lm  # noqa: E402
 from hearfelt.models.writer import probabilities  # noqa: E402
-from hearfelt.models.written import Answer, Given, answer  # noqa: E402
+from hearfelt.models.written import Answer, Given, answer, centre  # noqa: E402
 
 LABELS = ("anger", "fear", "neutral")
 TINY = ScratchOptions(
@@ -106,3 +106,21 @@ def test_sizes_that_cannot_be_are_refused() -> None:
         ScratchOptions(width=20)
     with pytest.raises(OptionError, match="decoder_layers=0"):
         ScratchOptions(decoder_layers=0)
+
+
+def test_onnx_gives_what_torch_gives(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    from hearfelt.training import export
+    from hearfelt.training.written.model import Spoken
+
+    network, _ = made()
+    spoken = Spoken(network, 20)
+    assert export.export(spoken, tmp_path / "model.onnx") < 1e-4  # type: ignore[arg-type]
+    x, lengths = torch.randn(2, 40, 20), torch.tensor([40, 31])
+    scores, rated = spoken.answers(x, lengths)
+    steps = network.hear(x, lengths)
+    torch.testing.assert_close(scores, network.scores(*steps, [Given()] * 2))
+    said = network.write(*steps, [Given()] * 2)
+    assert rated is not None
+    expected = [[centre(place or 0) for place in one.levels] for one in said]
+    torch.testing.assert_close(rated, torch.tensor(expected))

@@ -157,11 +157,18 @@ def test_hearfelt_train_takes_it(
     assert said.out.startswith("UAR ") and "the model: runs/tiny/final" in said.out
     assert "fold 1: UAR" in said.err
     card = json.loads((tmp_path / "runs/tiny/final/model.json").read_text(encoding="utf-8"))
-    assert card["kind"] == kind and card["labels"] == ["anger", "neutral", "sadness"]
+    assert card["writes"] == kind and card["labels"] == ["anger", "neutral", "sadness"]
     assert card["scores"]["tasks"]["emotion"]["clips"] == 18
     assert hearfelt(["models", "publish", "runs/tiny", "--out", "published", "--licence", "CC0-1.0"]) == 0
-    evidence = load_model(tmp_path / "published").predict([read(tones / "tones.csv")[0]])
-    assert evidence[0].emotion.labels == ("anger", "neutral", "sadness")
+    clip = read(tones / "tones.csv")[0]
+    published = load_model(tmp_path / "published").predict([clip])[0]
+    trained = load_model(tmp_path / "runs/tiny/final").predict([clip])[0]
+    assert published.emotion.labels == ("anger", "neutral", "sadness")
+    assert published.emotion.label == trained.emotion.label
+    assert published.emotion.arousal == pytest.approx(trained.emotion.arousal, abs=1e-3)
+    if kind == "scratch":  # without torch, and in an analysis
+        assert published.source == "voice/tiny" and (tmp_path / "published/model.onnx").is_file()
+        assert trained.source == "scratch/tiny"
 
 
 def test_a_killed_run_goes_on_at_the_same_loss(tones: Path, tmp_path: Path) -> None:

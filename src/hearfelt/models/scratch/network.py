@@ -16,7 +16,7 @@ from hearfelt.models.scratch.layers import DecoderLayer, Front, FusingLayer, Pla
 from hearfelt.models.scratch.tokens import ASK, END, NO, PAD, YES, Vocabulary
 from hearfelt.models.speech_llm.lm import Words
 from hearfelt.models.writer import Writer
-from hearfelt.models.written import Answer, Given
+from hearfelt.models.written import AXES, LEVELS, Answer, Given
 
 HEARS = ("sound", "words", "both")
 LONGEST = 24
@@ -175,12 +175,35 @@ class Scratch(Writer):
         return self._label_scores(*self._memory(steps, lengths, given))
 
     def _label_scores(self, memory: Tensor, valid: Tensor) -> Tensor:
-        asks = torch.full((len(memory), self.tokens.asks), ASK, device=memory.device)
-        logits = self._decode(asks, memory, valid).float()
+        logits = self._decode(self._asks(memory), memory, valid).float()
         if self.multi_label:
             return logits[:, :, YES] - logits[:, :, NO]
         first, last = self._asked
         return torch.log_softmax(logits[:, 0, first:last], dim=1)
+
+    def _asks(self, memory: Tensor) -> Tensor:
+        """What the decoder reads first: a question for each answer about labels."""
+        return torch.full((memory.shape[0], self.tokens.asks), ASK, dtype=torch.long, device=memory.device)
+
+    def answers(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Label scores, and the middles of the levels ``(batch, 3)`` or None, of sound alone: to export."""
+        memory, valid = self.memory(*self.hear(x, lengths), None)
+        scores = self._label_scores(memory, valid)
+        if not self.options.dimensions:
+            return scores, None
+        labels = self._asked[0] + scores.argmax(dim=1, keepdim=True)
+        places = self._levels(torch.cat((self._asks(memory), labels), dim=1), memory, valid)[1]
+        return scores, (places.float() + 0.5) / len(LEVELS) * 2 - 1
+
+    def _levels(self, sofar: Tensor, memory: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """What was written with the levels behind it, and their places in `LEVELS`, ``(batch, 3)``."""
+        places = []
+        for axis in range(len(AXES)):
+            first = self.tokens.level(axis, 0)
+            logits = self._decode(sofar, memory, valid)[:, -1, first : first + len(LEVELS)]
+            places.append(logits.argmax(dim=1, keepdim=True))
+            sofar = torch.cat((sofar, first + places[-1]), dim=1)
+        return sofar, torch.cat(places, dim=1)
 
     @torch.no_grad()
     def write(self, steps: Tensor, lengths: Tensor, given: Sequence[Given]) -> list[Answer]:
@@ -197,10 +220,11 @@ class Scratch(Writer):
         ]
 
     def _greedy(self, memory: Tensor, valid: Tensor, labels: Sequence[Sequence[int]]) -> Tensor:
-        """The likeliest token after token behind the labels, int64 ``(batch, LONGEST)``."""
-        asks = torch.full((len(memory), self.tokens.asks), ASK, device=memory.device)
-        sofar = torch.cat((asks, torch.tensor(labels, device=memory.device)), dim=1)
+        """The likeliest token after token behind the labels, int64 ``(batch, LONGEST)``: first the levels."""
+        sofar = torch.cat((self._asks(memory), torch.tensor(labels, device=memory.device)), dim=1)
         begin = sofar.shape[1]
+        if self.options.dimensions:
+            sofar = self._levels(sofar, memory, valid)[0]
         for _ in range(LONGEST):
             following = self._decode(sofar, memory, valid)[:, -1].argmax(dim=1)
             sofar = torch.cat((sofar, following[:, None]), dim=1)
@@ -254,7 +278,7 @@ class Scratch(Writer):
             steps, lengths: of `hear`; a length of 0 is a clip whose sound is not heard.
             words: of `read`.
         """
-        batch = len(lengths)
+        batch = lengths.shape[0]
         start = self.start.expand(batch, 1, -1)
         there = torch.ones(batch, 1, dtype=torch.bool, device=lengths.device)
         parts, valids = [start], [there]

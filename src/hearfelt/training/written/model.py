@@ -7,18 +7,21 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from hearfelt.errors import ModelError, OptionError
 from hearfelt.models import writers
 from hearfelt.models.base import Input
 from hearfelt.models.onnx import read_card
+from hearfelt.models.scratch.network import Scratch
 from hearfelt.models.writer import Writer, probabilities
 from hearfelt.models.written import Answer, centre
-from hearfelt.training import runfolder, table
+from hearfelt.training import export, runfolder, table
 from hearfelt.training.estimator import example_of, felt, given, segment_of
 from hearfelt.training.files import write_json, write_state
 from hearfelt.training.recipe import from_table
@@ -46,9 +49,37 @@ def learnt(
     return writers.load(folder)[0]
 
 
+class Spoken(nn.Module):
+    """A Transformer from nothing as the runner of shipped weights wants one: logits, and ratings."""
+
+    def __init__(self, network: Scratch, n_mels: int) -> None:
+        super().__init__()
+        self.network = network
+        self.options = SimpleNamespace(n_mels=n_mels, dimensions=network.options.dimensions)
+        self.n_functionals = 0
+
+    def answers(self, *inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits ``(batch, n_labels)``, and arousal, valence, dominance ``(batch, 3)`` or None."""
+        return self.network.answers(*inputs)
+
+
+def runs_as_voice(network: Writer) -> bool:
+    """Whether ``hearfelt analyze`` can run it without torch: it hears and does not read, one label a clip."""
+    return isinstance(network, Scratch) and not network.reads and not network.multi_label
+
+
 def write(network: Writer, recipe: WrittenRecipe, folder: Path) -> None:
-    """Write ``model.json``; ``network.pt`` is there."""
-    card = runfolder.card(recipe, recipe.name, recipe.kind, network.labels) | {
+    """Write ``model.json``, and ``model.onnx`` where `runs_as_voice`; ``network.pt`` is there.
+
+    Raises:
+        ModelError: what was exported does not give what torch gives.
+    """
+    voice = runs_as_voice(network)
+    if voice:
+        spoken = Spoken(network, recipe.features.n_mels)  # type: ignore[arg-type]
+        export.export(spoken, folder / "model.onnx")  # type: ignore[arg-type]
+    card = runfolder.card(recipe, recipe.name, "voice" if voice else recipe.kind, network.labels) | {
+        "writes": recipe.kind,
         "parameters": network.n_parameters,
         "learnt_parameters": network.n_learnt,
         "multi_label": network.multi_label,
@@ -138,10 +169,11 @@ class WrittenClassifier:
             ModelError: the folder holds none.
         """
         card = read_card(Path(folder), ("kind", "recipe", "labels"))
-        if card["kind"] not in RECIPES:
+        writes = card.get("writes")
+        if writes not in RECIPES:
             raise ModelError(f"{folder} holds a model of kind {card['kind']!r}, which writes nothing")
         try:
-            recipe = from_table(RECIPES[card["kind"]], json.loads(json.dumps(given(card["recipe"]))))
+            recipe = from_table(RECIPES[writes], json.loads(json.dumps(given(card["recipe"]))))
         except OptionError as error:
             raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
         model = cls(recipe)
