@@ -43,14 +43,14 @@ class ScratchOptions:
     hears: str = "sound"
     width: int = 144
     heads: int = 4
-    sound_layers: int = 2
+    sound_layers: int = 1
     words_layers: int = 2
     decoder_layers: int = 1
     inner: int = 2
     stem: int = 24
     channels: tuple[int, ...] = (24, 48, 96, 144)
     halvings: int = 2
-    dropout: float = 0.2
+    dropout: float = 0.1
     vocabulary: int = 8000
     max_words: int = 60
     dimensions: bool = True
@@ -79,7 +79,7 @@ class Scratch(Writer):
     """Encoder of sound, of words, or of both with cross-attention; decoder.
 
     What the decoder attends to begins with a learnt vector and, where sound is heard, with the attentive mean
-    and deviation of its steps, which attention alone does not give.
+    and deviation of its steps, which attention alone does not give; its questions for labels carry them too.
 
     Args:
         n_mels: bins of a frame.
@@ -105,7 +105,7 @@ class Scratch(Writer):
             self.front = Front(n_mels, options.stem, options.channels, options.halvings, width)
             self.sound_layers, self.sound_norm = layers(options.sound_layers), nn.LayerNorm(width)
             self.pool = Pool("attentive", width)
-            self.whole = nn.Linear(2 * width, width)
+            self.whole = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, width))
         if self.reads:
             assert words is not None
             self.word_table = nn.Embedding(words.size, width, PAD)
@@ -249,6 +249,10 @@ class Scratch(Writer):
         """Logits ``(batch, tokens, vocabulary)`` of what follows each token of ``inputs``."""
         count = inputs.shape[1]
         x = self.places(self.table(inputs))
+        if self.hears_sound:
+            # The second of the memory is the sound as a whole: the questions carry it themselves.
+            whole, asks = memory[:, 1:2] * valid[:, 1:2, None], self.tokens.asks
+            x = torch.cat((x[:, :asks] + whole, x[:, asks:]), dim=1)
         here = torch.arange(count, device=inputs.device)
         allowed = (here[None, :] <= here[:, None])[None]
         for layer in self.decoder:
