@@ -120,10 +120,10 @@ class VoiceModel:
         Raises:
             FeatureError: another sample rate, or samples that are not finite.
         """
-        unheard = [self._unheard(audio) for audio in audios]
-        heard = [i for i, reason in enumerate(unheard) if reason is None]
+        reasons = [unheard(audio, self.options.min_speech_s) for audio in audios]
+        heard = [i for i, reason in enumerate(reasons) if reason is None]
         answers = dict(zip(heard, self._answers([audios[i] for i in heard]), strict=True))
-        return [self._evidence(audio, answers.get(i), unheard[i] or "") for i, audio in enumerate(audios)]
+        return [self._evidence(audio, answers.get(i), reasons[i] or "") for i, audio in enumerate(audios)]
 
     def logits(self, audios: Sequence[Audio]) -> FloatArray:
         """Raw outputs of the network, before temperature and softmax, shape ``(n_sounds, n_labels)``."""
@@ -171,34 +171,37 @@ class VoiceModel:
             found[group] = np.concatenate(outputs, axis=1)
         return found
 
-    def _unheard(self, audio: Audio) -> str | None:
-        if audio.duration_s < self.options.min_speech_s:
-            return f"{audio.duration_s:.2f} s is too short to judge: {self.options.min_speech_s} s are needed"
-        if np.abs(audio.samples).max() < _SILENT:
-            return "silence: nothing to judge"
-        return None
-
     def _evidence(self, audio: Audio, answer: FloatArray | None, note: str) -> Evidence:
         segment = Segment(audio.start_s, audio.end_s, None, audio.channel)
         source = f"voice/{self.name}"
         if answer is None:
             flat = [1 / len(self.labels)] * len(self.labels)
-            return Evidence(source, segment, self._felt(flat), 0.0, note)
+            return Evidence(source, segment, felt(self.labels, flat), 0.0, note)
         scaled = answer[: len(self.labels)].astype(np.float64) / float(self.card["temperature"])
         shares = np.exp(scaled - scaled.max())
         probabilities = (shares / shares.sum()).tolist()
-        felt = self._felt(probabilities)
+        found = felt(self.labels, probabilities)
         if len(answer) > len(self.labels):
             arousal, valence, dominance = (float(value) for value in answer[len(self.labels) :])
-            felt = replace(felt, arousal=arousal, valence=valence, dominance=dominance)
+            found = replace(found, arousal=arousal, valence=valence, dominance=dominance)
         reliability = float(self.card.get("reliability", 1.0))
-        return Evidence(source, segment, felt, reliability)
+        return Evidence(source, segment, found, reliability)
 
-    def _felt(self, probabilities: Sequence[float]) -> Emotion:
-        """An emotion; its dimensions are derived where all labels have published coordinates."""
-        if all(label in DIMENSIONS for label in self.labels):
-            return emotion(self.labels, probabilities)
-        return Emotion(self.labels, tuple(float(p) for p in probabilities))
+
+def unheard(audio: Audio, min_speech_s: float) -> str | None:
+    """Why a sound gets no verdict; None where it can be judged."""
+    if audio.duration_s < min_speech_s:
+        return f"{audio.duration_s:.2f} s is too short to judge: {min_speech_s} s are needed"
+    if np.abs(audio.samples).max() < _SILENT:
+        return "silence: nothing to judge"
+    return None
+
+
+def felt(labels: Sequence[str], probabilities: Sequence[float]) -> Emotion:
+    """An emotion; its dimensions are derived where all labels have published coordinates."""
+    if all(label in DIMENSIONS for label in labels):
+        return emotion(labels, probabilities)
+    return Emotion(tuple(labels), tuple(float(p) for p in probabilities))
 
 
 def read_card(folder: Path, needed: Sequence[str] = _NEEDED) -> dict[str, Any]:

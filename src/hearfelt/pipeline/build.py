@@ -18,7 +18,9 @@ from hearfelt.language.examples import Examples
 from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.language.panel import Panel
 from hearfelt.language.text import TextModel, TextOptions
+from hearfelt.models import writing
 from hearfelt.models.onnx import VoiceModel
+from hearfelt.models.writing import WriterModel
 from hearfelt.pipeline import weights
 from hearfelt.pipeline.options import RecognizerOptions
 from hearfelt.transcribers.auto import choose
@@ -42,7 +44,7 @@ class Parts:
     """The models of a recognizer, loaded once and used many times."""
 
     options: RecognizerOptions
-    voice: VoiceModel | None
+    voice: VoiceModel | WriterModel | None
     words: TextModel | None
     judge: Judge | None
     fuser: Fuser
@@ -106,11 +108,13 @@ def build(options: RecognizerOptions | None = None) -> Parts:
     """
     options = options or RecognizerOptions()
     _check_transcriber(options)
-    voice = words = None
+    voice: VoiceModel | WriterModel | None = None
+    words = None
     if options.voice_name != NONE:
-        folder = weights.find(options.voice_name, "voice")
-        weights.allow(weights.card(folder), options.profile)
-        voice = VoiceModel.load(folder)
+        folder = weights.find(options.voice_name, "voice", writing.KINDS)
+        card = weights.card(folder)
+        weights.allow(card, options.profile)
+        voice = (WriterModel if card["kind"] in writing.KINDS else VoiceModel).load(folder)
     if options.words != NONE:
         folder = weights.find(options.words, "words")
         weights.allow(weights.card(folder), options.profile)

@@ -13,6 +13,8 @@ from hearfelt.errors import FeatureError
 from hearfelt.features import cues
 from hearfelt.fusion import reliability
 from hearfelt.language.question import JudgeItem, Turn, language_of
+from hearfelt.models.writing import WriterModel
+from hearfelt.models.written import Given
 from hearfelt.pipeline.asking import Answer, Asking
 from hearfelt.types import Audio, Estimate, Evidence, Segment, Word, join_words
 
@@ -117,7 +119,10 @@ def hear(
     """
     text = join_words(words)
     vocal_cues, compared = _vocal_cues(clip, text, segment, parts, conversation)
-    evidence = [*_voice(clip, segment, parts), *_words(text, words, segment, parts, conversation)]
+    evidence = [
+        *_voice(clip, segment, Given(text, vocal_cues), parts),
+        *_words(text, words, segment, parts, conversation),
+    ]
     without = parts.fuser.fuse(
         evidence, segment=segment, text=text, cues=vocal_cues, language=parts.options.language
     )
@@ -149,10 +154,13 @@ def _vocal_cues(
     return tuple(cue.text for cue in found), tuple(cue.text for cue in compared)
 
 
-def _voice(clip: Audio, segment: Segment, parts: Parts) -> list[Evidence]:
+def _voice(clip: Audio, segment: Segment, given: Given, parts: Parts) -> list[Evidence]:
     if parts.voice is None:
         return []
-    (evidence,) = parts.voice.predict([clip])
+    if isinstance(parts.voice, WriterModel):
+        (evidence,) = parts.voice.predict([clip], [given])
+    else:
+        (evidence,) = parts.voice.predict([clip])
     if evidence.reliability == 0:  # silence, or too short: nothing was heard, however clean it is
         return [replace(evidence, segment=segment)]
     measured = quality.measure(clip)

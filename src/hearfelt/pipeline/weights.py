@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ def shipped() -> dict[str, Path]:
     return {p.parent.name: p.parent for p in sorted(SHIPPED.glob("*/model.json"))}
 
 
-def find(name: str, kind: str) -> Path:
+def find(name: str, kind: str, also: Sequence[str] = ()) -> Path:
     """The folder of a model, given a shipped name or a folder.
+
+    Args:
+        also: other kinds that do.
 
     Raises:
         ModelError: the folder holds no model of that kind.
@@ -28,7 +32,7 @@ def find(name: str, kind: str) -> Path:
     if name not in known and not folder.exists():
         raise unknown_name(f"{kind} model", name, [*_of_kind(kind), "none", "or a folder with a model.json"])
     found = card(folder).get("kind")
-    if found != kind:
+    if found != kind and found not in also:
         raise ModelError(f"{name} is a model for {found!r}, but a model for {kind!r} is wanted here")
     return folder
 

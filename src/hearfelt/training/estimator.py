@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hearfelt.errors import MissingExtraError, ModelError, OptionError
-from hearfelt.labels import DIMENSIONS, emotion
+from hearfelt.models import onnx
 from hearfelt.models.base import Input
 from hearfelt.training import measure, table
 from hearfelt.training.recipe import Recipe, from_table
@@ -135,10 +135,7 @@ class NeuralClassifier:
 
 def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
     """An emotion; its dimensions are derived where all its labels have published coordinates."""
-    shares = [float(p) for p in probabilities]
-    if all(label in DIMENSIONS for label in labels):
-        return emotion(labels, shares)
-    return Emotion(tuple(labels), tuple(shares))
+    return onnx.felt(labels, [float(p) for p in probabilities])
 
 
 def given(stored: Any) -> Any:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,16 +19,17 @@ from hearfelt.models.base import Input
 from hearfelt.models.onnx import read_card
 from hearfelt.models.scratch.network import Scratch
 from hearfelt.models.writer import Writer, probabilities
-from hearfelt.models.written import Answer, centre
+from hearfelt.models.writing import answered
+from hearfelt.models.written import Answer
 from hearfelt.training import export, runfolder, table
-from hearfelt.training.estimator import example_of, felt, given, segment_of
+from hearfelt.training.estimator import example_of, given, segment_of
 from hearfelt.training.files import write_json, write_state
 from hearfelt.training.recipe import from_table
 from hearfelt.training.watch import How, Report
 from hearfelt.training.written import lesson, material
 from hearfelt.training.written.material import Material
 from hearfelt.training.written.recipe import ScratchRecipe, SpeechLlmRecipe, WrittenRecipe
-from hearfelt.types import Emotion, Evidence, Example, FloatArray
+from hearfelt.types import Evidence, Example, FloatArray
 
 RECIPES: dict[str, type[Any]] = {"speech-llm": SpeechLlmRecipe, "scratch": ScratchRecipe}
 
@@ -68,13 +68,16 @@ def runs_as_voice(network: Writer) -> bool:
     return isinstance(network, Scratch) and not network.reads and not network.multi_label
 
 
-def write(network: Writer, recipe: WrittenRecipe, folder: Path) -> None:
+def write(network: Writer, recipe: WrittenRecipe, folder: Path, *, onnx: bool = True) -> None:
     """Write ``model.json``, and ``model.onnx`` where `runs_as_voice`; ``network.pt`` is there.
+
+    Args:
+        onnx: False leaves the export out: a fold's model is read by torch.
 
     Raises:
         ModelError: what was exported does not give what torch gives.
     """
-    voice = runs_as_voice(network)
+    voice = onnx and runs_as_voice(network)
     if voice:
         spoken = Spoken(network, recipe.features.n_mels)  # type: ignore[arg-type]
         export.export(spoken, folder / "model.onnx")  # type: ignore[arg-type]
@@ -150,7 +153,12 @@ class WrittenClassifier:
         rows, answers = self.predict_proba(inputs), self.write(inputs)
         source = f"{self.recipe_.kind}/{self.recipe_.name}"
         return [
-            Evidence(source, segment_of(one), emotion(network, row, said), note=said.caption)
+            Evidence(
+                source,
+                segment_of(one),
+                answered(network.labels, row, said, network.multi_label),
+                note=said.caption,
+            )
             for one, row, said in zip(inputs, rows, answers, strict=True)
         ]
 
@@ -191,17 +199,6 @@ class WrittenClassifier:
         waveform = lesson.hears_waveform(self.recipe_)
         examples = [example_of(one) for one in inputs]
         return material.measured(self.recipe_, examples, self.cache, self.report, 1, waveform)
-
-
-def emotion(network: Writer, row: FloatArray, said: Answer) -> Emotion:
-    """Probabilities with the written levels as dimensions, where all three were written."""
-    found = felt(network.labels, np.asarray(row))
-    if network.multi_label:
-        found = dataclasses.replace(found, multi_label=True, arousal=None, valence=None, dominance=None)
-    levels = [None if place is None else centre(place) for place in said.levels]
-    if None not in levels:
-        found = dataclasses.replace(found, arousal=levels[0], valence=levels[1], dominance=levels[2])
-    return found
 
 
 def _silent(line: str) -> None:

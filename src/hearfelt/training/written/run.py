@@ -70,7 +70,7 @@ def run_folds(
         if isinstance(recipe, SpeechLlmRecipe):
             sound.check_unheard(recipe.sound, number, [clips.examples[i] for i in split.test])
         network = model.learnt(recipe, clips, split.train, folder, _named(report, f"fold {number}"), how)
-        model.write(network, recipe, folder)
+        model.write(network, recipe, folder, onnx=False)
         said = lesson.scores(network, clips, split.test)
         with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
             np.savez(stream, scores=said, test=np.array(split.test))
