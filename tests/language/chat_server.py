@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(404, {"error": {"message": f"The model `{body['model']}` does not exist"}})
 
     def mode_pinned(self, body: Any, call: int) -> None:
-        self.send(400, {"detail": f"Server is pinned to 'x'; requested model '{body['model']}'."})
+        self.send(400, {"detail": f"Server is pinned to 'x'; requested '{body['model']}'."})
 
     def mode_noschema(self, body: Any, call: int) -> None:
         if "response_format" in body:

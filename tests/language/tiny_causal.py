@@ -15,8 +15,19 @@ TEXTS = (
 )
 
 
-def save(folder: Path, *, template: str | None = CHATML, context: int = 4096, seed: int = 0) -> Path:
-    """The model in a folder, as transformers saves one."""
+def save(
+    folder: Path,
+    *,
+    template: str | None = CHATML,
+    context: int = 4096,
+    seed: int = 0,
+    spread: float = 0.5,
+) -> Path:
+    """The model in a folder, as transformers saves one.
+
+    Args:
+        spread: deviation of the random weights; a wide one is far from uniform, so that choices differ.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -48,7 +59,7 @@ def save(folder: Path, *, template: str | None = CHATML, context: int = 4096, se
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=context,
-        initializer_range=0.5,  # far from uniform, so that choices differ
+        initializer_range=spread,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
         pad_token_id=tokenizer.pad_token_id,

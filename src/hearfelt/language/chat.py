@@ -254,7 +254,8 @@ class OpenAIChat:
             return ChatError(
                 f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
             )
-        unknown = "model" in said.lower() and self.name in said  # some say 400 for that
+        # some say 400 for that, as transformers serve does: "Server is pinned to 'x'; requested 'y'."
+        unknown = self.name in said and any(word in said.lower() for word in ("model", "requested"))
         if status == 404 or (status in (400, 422) and unknown):
             return ChatError(
                 f"{self.url} knows no model {self.name!r}, or no chat is at that address ({status}){said}: "
