@@ -67,14 +67,14 @@ class Calibration:
         sources: by full name (``voice/base``) or family (``voice``).
         sets: by the sorted families joined by ``+``, such as ``voice+words``.
         conflict_threshold: log odds above which voice and words contradict each other.
-        ask_below: confidence below which a language model is worth asking.
+        ask_below: confidence below which a language model is worth asking (`fusion.cascade.choose`).
         protocol: how the numbers came about, for a person to read.
     """
 
     sources: Mapping[str, SourceCalibration]
     sets: Mapping[str, SetCalibration]
     conflict_threshold: float = 1.5
-    ask_below: float = 0.6
+    ask_below: float = 0.65
     labels: tuple[str, ...] = EKMAN7
     name: str = "fusion"
     version: str = "1"
