@@ -16,7 +16,7 @@ import pytest
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.labels import EKMAN7, emotion
 from hearfelt.language.base import Message, Reply
-from hearfelt.language.chat import QueueChat
+from hearfelt.language.chat import ChatOptions, OpenAIChat, QueueChat
 from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions
 from hearfelt.pipeline.build import Parts, build
 from hearfelt.pipeline.options import RecognizerOptions
@@ -24,6 +24,9 @@ from hearfelt.pipeline.pool import Pool
 from hearfelt.pipeline.session import Session
 from hearfelt.pipeline.utterance import Conversation, asking, hear
 from hearfelt.types import Asked, Audio, Estimate, Segment, Word
+from tests.language.conftest import ChatServer, own_chat_server
+
+__all__ = ["own_chat_server"]
 
 SILENCE = Audio(np.zeros(800, np.float32), 16000)
 UNKEPT = JudgeOptions(cache=None)
@@ -206,6 +209,30 @@ def test_a_failing_model_is_left_alone_and_the_rest_goes_on() -> None:
     assert (account.failed, account.not_asked, len(chat.asked)) == (3, {"breaker": 9}, 3)
 
 
+def test_a_server_that_dies_midway_leaves_what_it_said_and_the_rest_goes_on(
+    own_chat_server: ChatServer,
+) -> None:
+    found = parts(QueueChat([]), llm_concurrency=1)
+    quick = ChatOptions(timeout_s=20, backoff_s=0.01, retries=0)
+    found.judge = Judge(OpenAIChat("tiny", own_chat_server.url("good"), options=quick), UNKEPT)
+    conversation = Conversation()
+    estimates = []
+    for i in range(9):
+        if i == 3:
+            own_chat_server.stop()
+        words = [Word(f"number {i}", i, i + 1)]
+        heard = hear(SILENCE, Segment(i, i + 1, "customer"), words, found, conversation)
+        estimates.append(heard.conclude(found, conversation))
+    assert [bool(e.evidence) for e in estimates] == [True] * 3 + [False] * 6
+    assert conversation.asking is not None
+    account = conversation.asking.account()
+    assert (account.answered, account.failed, account.not_asked) == (3, 3, {"breaker": 3})
+    (told,) = conversation.asking.notices
+    assert told.startswith("the language model tiny gave no answer on 6 of 9 utterances, which were judged")
+    assert not conversation.asking.in_vain
+    conversation.asking.close()
+
+
 def test_a_session_goes_on_hearing_while_the_model_thinks_and_keeps_the_order() -> None:
     gate = threading.Event()
 
@@ -303,6 +330,7 @@ def test_time_of_a_dialogue_grows_with_its_turns_alone() -> None:
         ({"llm_mask": "no"}, "unknown way to mask 'no'; known: remote, always, never"),
         ({"ask_below": 1.5}, "ask_below is 1.5; it must be a confidence from 0 to 1, such as 0.6"),
         ({"ask_below": float("nan")}, "ask_below is nan; it must be a confidence"),
+        ({"ask_below": 0.5}, "ask_below needs ask to be uncertain, but it is always; set both or none"),
         ({"llm_concurrency": 0}, "llm_concurrency is 0; it must be from 1 to 64, such as 4"),
         ({"llm_max_requests": 0}, "llm_max_requests is 0; it must be above 0, or left out for no limit"),
         ({"llm_max_tokens": -1}, "llm_max_tokens is -1; it must be above 0"),

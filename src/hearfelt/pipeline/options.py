@@ -153,6 +153,8 @@ class RecognizerOptions:
                     raise OptionError(
                         f"{name} is {getattr(self, name)}, but no language model is named; name one with llm"
                     )
+        elif self.ask_below is not None and self.ask != "uncertain":
+            raise OptionError(f"ask_below needs ask to be uncertain, but it is {self.ask}; set both or none")
         if self.replay and not self.llm_cache:
             raise OptionError("replay takes its answers from the cache, so llm_cache must not be off")
 
