@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearfelt.cli import stress
+from hearfelt.cli import dialogue, stress
 from hearfelt.errors import OptionError, unknown_name
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Judge models on the folds of a protocol.", no_args_is_help=True, rich_markup_mode=None
 )
 app.command("stress")(stress.stress)
+app.command("dialogue")(dialogue.dialogue)
 
 NORMALISATIONS = ("none", "speaker", "running")
 

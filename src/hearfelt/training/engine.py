@@ -77,6 +77,10 @@ class Lesson(nn.Module, ABC):
     def forward(self, batch: Any, device: Device) -> Step:
         """The losses of a batch."""
 
+    def rate(self, name: str) -> float:
+        """How fast a parameter of the network learns, as a multiple of the learning rate."""
+        return 1.0
+
     def score(self) -> dict[str, float]:
         """How good the network (in evaluation mode) is on clips set apart for that.
 
@@ -136,17 +140,13 @@ class _Run:
     def __init__(self, lesson: Lesson, loop: LoopOptions, place: Device) -> None:
         self.lesson, self.loop, self.place = lesson, loop, place
         network = lesson.network
-        learnt = [p for p in network.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in learnt if p.ndim > 1], "weight_decay": loop.weight_decay},
-            {"params": [p for p in learnt if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups = _groups(lesson, loop)
         optimizer = torch.optim.AdamW(groups, lr=loop.learning_rate)
         steps = math.ceil(math.ceil(lesson.steps / place.world) / loop.accumulate)
         total = steps * loop.epochs + 1
         total += total * loop.warm_up == 1  # of a rise that is one step long torch cannot make a slope
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, loop.learning_rate, total_steps=total, pct_start=loop.warm_up
+            optimizer, [group["lr"] for group in groups], total_steps=total, pct_start=loop.warm_up
         )
         self.prepared, self.optimizer = place.prepare(lesson, optimizer)
         self.average = {name: value.clone() for name, value in learnt_state(network).items()}
@@ -223,6 +223,20 @@ class _Run:
         if state.get("random_gpu"):
             torch.cuda.set_rng_state_all(state["random_gpu"])
         self.history = state["history"]
+
+
+def _groups(lesson: Lesson, loop: LoopOptions) -> list[dict[str, Any]]:
+    """The parameters that learn, by how fast they do; matrices decay, vectors do not."""
+    learnt = [(lesson.rate(name), p) for name, p in lesson.network.named_parameters() if p.requires_grad]
+    return [
+        {
+            "params": [p for own, p in learnt if own == rate and (p.ndim > 1) == matrices],
+            "weight_decay": loop.weight_decay if matrices else 0.0,
+            "lr": loop.learning_rate * rate,
+        }
+        for rate in sorted({own for own, _ in learnt})
+        for matrices in (True, False)
+    ]
 
 
 def _epoch(

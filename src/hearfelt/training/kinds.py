@@ -92,7 +92,7 @@ class Kind:
         """
         if not self.clips:
             raise OptionError(f"there are no folds of clips in a recipe for {self.about}: use hearfelt train")
-        return cast(Runner, self._module())
+        return cast(Runner, self.module())
 
     def train_all(self, recipe: Any, source: str, out: Path, report: Report, how: How) -> None:
         """A whole run of a kind without clips.
@@ -100,9 +100,14 @@ class Kind:
         Raises:
             HearfeltError: a recipe or data that do not hold together, or its library is not installed.
         """
-        self._module().train(recipe, source, out, report, how)
+        self.module().train(recipe, source, out, report, how)
 
-    def _module(self) -> Any:
+    def module(self) -> Any:
+        """The module that runs it.
+
+        Raises:
+            MissingExtraError: its library is not installed.
+        """
         module, package = self.library
         try:
             import_module(module)

@@ -24,11 +24,12 @@ from hearfelt.training.dialogue.text import LineModel, label_weights
 from tests.training.dialogue.test_run import KEYS
 
 
-@pytest.mark.parametrize("name", ["text", "context", "context+cues"])
+@pytest.mark.parametrize("name", ["text", "context+cues", "together+cues"])
 def test_a_line_depends_on_what_was_said_before_and_on_nothing_else(
     name: str, tmp_path: Path, own_table: Path, tiny_bert: Path
 ) -> None:
     keys = KEYS | {"text.start": str(tiny_bert), "context.members": 1, "context.loop.epochs": 2}
+    keys |= {"together.loop.epochs": 2}
     recipe = changes.changed(DialogueRecipe(), keys)
     table = read_table(own_table)
     model = models.build(name, Setting.of(recipe, table, tmp_path, report=lambda line: None))

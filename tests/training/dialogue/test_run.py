@@ -32,6 +32,11 @@ KEYS = {
     "context.loop.learning_rate": 1e-2,
     "context.loop.average": 0.5,
     "context.loop.patience": 0,
+    "together.loop.epochs": 10,
+    "together.loop.batch": 6,
+    "together.loop.learning_rate": 3e-3,
+    "together.loop.average": 0.5,
+    "together.loop.patience": 0,
 }
 RECIPE = 'kind = "dialogue"\nname = "talks"\n'
 
@@ -52,14 +57,16 @@ def learnt(asked: Order) -> tuple[dict[str, Any], list[str]]:
 def test_a_table_becomes_rows_and_context_is_what_helps(
     tmp_path: Path, own_table: Path, tiny_bert: Path
 ) -> None:
-    asked = order(tmp_path, own_table, tiny_bert)
+    names = ["majority", "cues", "text", "context", "together", "together+cues", "fused"]
+    asked = order(tmp_path, own_table, tiny_bert, models=names)
     rows, lines = learnt(asked)
-    assert list(rows) == ["majority", "cues", "text", "context", "context+cues", "fused"]
+    assert list(rows) == names
     assert rows["majority"]["weighted_f1"] < rows["text"]["weighted_f1"]
     # "yes" by itself says nothing; after its opening it does.
     assert rows["text"]["accuracy"] < 0.75
-    assert rows["context"]["accuracy"] > rows["text"]["accuracy"] + 0.15
-    assert set(rows["fused"]["weights"]) == {"cues", "text", "context", "context+cues"}
+    for name in ("context", "together", "together+cues"):
+        assert rows[name]["accuracy"] > rows["text"]["accuracy"] + 0.15
+    assert set(rows["fused"]["weights"]) == set(names) - {"majority", "fused"}
     assert any("min left" in line for line in lines)
     out = tmp_path / "run"
     stored = np.load(out / "predictions" / "context.npz")
@@ -68,7 +75,7 @@ def test_a_table_becomes_rows_and_context_is_what_helps(
     np.testing.assert_allclose(stored["test"].sum(axis=1), 1, rtol=1e-5)
     shown = "\n".join(command.summary(out))
     assert "70 / 10 / 20 % of its dialogues dealt by seed 0" in shown
-    assert "| context+cues |" in shown
+    assert "| together+cues |" in shown
     again: list[str] = []
     command.train(asked, again.append)
     assert not any("begins" in line for line in again)  # nothing is learnt twice
@@ -116,7 +123,7 @@ def test_other_lines_do_not_enter_a_run(tmp_path: Path, own_table: Path, tiny_be
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"models": ["bert"]}, "unknown model of dialogue 'bert'; known: majority, cues, text, context"),
+        ({"models": ["bert"]}, "unknown model of dialogue 'bert'; known: majority, cues, text"),
         ({"data.corpora": ["meld", "cped"]}, "one run learns from one corpus of dialogue; give one name"),
         ({"context.width": 30, "context.heads": 4}, "the width must divide by the heads"),
         ({"text.balance": 2.0}, r"balance=2.0: it lies in 0 \(as lines come\) to 1"),

@@ -17,6 +17,7 @@ from hearfelt.types import FloatArray
 
 if TYPE_CHECKING:
     from hearfelt.training.dialogue.encoded import Encoders
+    from hearfelt.training.dialogue.together import Pairs
 
 
 class DialogueModel(Protocol):
@@ -71,6 +72,13 @@ class Setting:
         from hearfelt.training.dialogue.encoded import Encoders
 
         return Encoders(self)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The encoders that learn together with context networks, which models of a run share."""
+        from hearfelt.training.dialogue.together import Pairs
+
+        return Pairs(self)
 
     def targets(self, lines: Sequence[Line]) -> np.ndarray:
         """The number of each line's label, -1 where it has none, int64 ``(n_lines,)``."""

@@ -148,10 +148,12 @@ class ContextNetwork(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, heard: Tensor | None = None) -> Tensor:
+        """``heard`` of 0 silences the cues of a dialogue, shape ``(n, 1, 1)``; None hears all."""
         x = self.inputs(self.dropout(batch.vectors))
         if self.cues is not None:
-            x = x + self.cues(self.dropout(batch.cues))
+            cues = self.cues(self.dropout(batch.cues))
+            x = x + (cues if heard is None else heard * cues)
         for block in self.blocks:
             x = block(x, batch.apart, batch.same)
         logits: Tensor = self.scale * batch.logits + self.head(self.dropout(self.norm(x)))

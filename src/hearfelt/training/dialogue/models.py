@@ -154,12 +154,49 @@ class Spoken:
         return lambda text: self.setting.report(f"{self.name} {member}: {text}")
 
 
+class Together:
+    """Encoder and context network that learnt at once; see `hearfelt.training.dialogue.together`.
+
+    Raises:
+        OptionError: measures are asked for and the corpus has none.
+    """
+
+    def __init__(self, setting: Setting, name: str, *, measures: bool = False) -> None:
+        if measures:
+            _needs_measures(name, setting)
+        self.setting, self.classes_, self.measures = setting, setting.labels, measures
+
+    def fit(self, lines: Sequence[Line]) -> Together:
+        """Learn, or go on learning; the rows with and without measures share their networks."""
+        self.setting.pairs.fit(lines)
+        learnt, chosen = parts(lines)
+        self._shift = Shift().fit(
+            self.setting.pairs.logits(chosen, heard=self.measures),
+            self.setting.targets(chosen),
+            self.setting.targets(learnt),
+        )
+        return self
+
+    def predict_proba(self, lines: Sequence[Line]) -> FloatArray:
+        """See `DialogueModel`."""
+        logits = self.setting.pairs.logits(lines, heard=self.measures)
+        return softmax(self._shift.apply(logits)).astype(np.float32)
+
+
 class Fused:
-    """Other rows together: the product of their probabilities, each to a power that the dev lines choose."""
+    """Other rows together: the product of their probabilities, each to a power that the dev lines choose.
+
+    They are the recipe's other rows that learn, or the three or four of `_FUSED` where it names none.
+
+    Attributes:
+        weights_: power of each.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.classes_ = setting, setting.labels
-        names = ("cues", "text", "context", "context+cues") if setting.measures else ("text", "context")
+        names = [name for name in setting.recipe.models if name not in ("majority", "fused")]
+        if not names:
+            names = [name for name in _FUSED if setting.measures or "cues" not in name]
         self.models = {name: MODELS[name](setting) for name in names}
 
     def fit(self, lines: Sequence[Line]) -> Fused:
@@ -203,18 +240,23 @@ def _causal(setting: Setting) -> DialogueModel:
     return run.row(setting)
 
 
+_FUSED = ("text", "context", "cues", "context+cues")
+
 MODELS: Mapping[str, Callable[[Setting], DialogueModel]] = {
     "majority": Majority,
     "textbook": _textbook,
     "causal": _causal,
     "cues": Voice,
     "text": lambda setting: Spoken(setting, "text", window=0),
-    "context": lambda setting: Spoken(setting, "context"),
     "text+cues": lambda setting: Spoken(setting, "text+cues", window=0, measures=True),
+    "context": lambda setting: Spoken(setting, "context"),
     "context+cues": lambda setting: Spoken(setting, "context+cues", measures=True),
+    "together": lambda setting: Together(setting, "together"),
+    "together+cues": lambda setting: Together(setting, "together+cues", measures=True),
     "fused": Fused,
 }
-"""Name of a row to what builds it. ``text`` hears the line alone, ``context`` those before it too."""
+"""Name of a row to what builds it. ``text`` reads the line alone, ``context`` those before it too, both above
+the same encoders; in ``together`` an encoder learns along. ``+cues`` hears the vocal measures."""
 
 
 def build(name: str, setting: Setting) -> DialogueModel:

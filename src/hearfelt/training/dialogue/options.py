@@ -89,7 +89,7 @@ class ContextOptions:
         balance: as `TextOptions.balance`.
     """
 
-    members: int = 5
+    members: int = 3
     width: int = 192
     layers: int = 2
     heads: int = 4
@@ -108,6 +108,48 @@ class ContextOptions:
             raise OptionError(f"width={self.width}, heads={self.heads}: the width must divide by the heads")
         if not 0 <= self.balance <= 1:
             raise OptionError(f"balance={self.balance}: it lies in 0 (as lines come) to 1 (labels alike)")
+
+
+@dataclass(frozen=True)
+class TogetherLoop(LoopOptions):
+    """The optimisation of both together; ``batch`` counts dialogues."""
+
+    epochs: int = 4
+    batch: int = 6
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.01
+    warm_up: float = 0.1
+    smoothing: float = 0.05
+    average: float = 0.98
+    clip_norm: float = 1.0
+    bf16: bool = False
+    patience: int = 2
+
+
+@dataclass(frozen=True)
+class TogetherOptions:
+    """The encoder and the context network learnt together; their shapes are those of text and context.
+
+    Args:
+        members: pairs, each with the next seed, whose logits are averaged.
+        faster: what begins at random learns so many times as fast as the encoder.
+        alone: weight of the loss of each line by itself beside the loss in its dialogue.
+        deaf: share of training dialogues whose vocal measures are silenced, so that one network can be asked
+            with and without them.
+    """
+
+    members: int = 1
+    faster: float = 5.0
+    alone: float = 0.5
+    deaf: float = 0.5
+    loop: TogetherLoop = field(default_factory=TogetherLoop)
+
+    def __post_init__(self) -> None:
+        if self.members < 1 or self.faster <= 0 or self.alone < 0 or not 0 <= self.deaf <= 1:
+            raise OptionError(
+                f"members={self.members}, faster={self.faster}, alone={self.alone}, deaf={self.deaf}: at "
+                "least 1 member, faster above 0, alone from 0 up, a share in 0 to 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -142,8 +184,9 @@ class DialogueRecipe:
     name: str = "dialogue"
     version: str = "1"
     seed: int = 1
-    models: tuple[str, ...] = ("majority", "cues", "text", "context", "context+cues", "fused")
+    models: tuple[str, ...] = ("majority", "text", "context", "fused")
     data: DialogueData = field(default_factory=DialogueData)
     text: TextOptions = field(default_factory=TextOptions)
     context: ContextOptions = field(default_factory=ContextOptions)
     causal: CausalOptions = field(default_factory=CausalOptions)
+    together: TogetherOptions = field(default_factory=TogetherOptions)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hearfelt.datasets.dialogue import Line
+from hearfelt.datasets.dialogue import Dialogues, Line
 from hearfelt.evaluation import metrics
 from hearfelt.fusion.calibrate import Temperature
 from hearfelt.types import FloatArray
@@ -90,3 +90,13 @@ def lines_of(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f"| {100 * row['ece']:.1f}{cooled} | {cost} | {row.get('tokens', '–')} | {row['protocol']} |"
         )
     return found
+
+
+def protocol(table: Dialogues) -> list[str]:
+    """What must stand beside the figures of a table, in two lines."""
+    shipped = "" if table.shippable else " What learns from it is never shipped."
+    return [
+        f"{table.protocol}. Licence: {table.licence}.{shipped}",
+        "Epochs, temperature, shift and weights are chosen on the dev part; the test part is read once, at "
+        "the end. Intervals: 1,000 draws of test dialogues. Seconds: to learn + to answer the test part.",
+    ]

@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,9 +62,7 @@ def train(recipe: DialogueRecipe, source: str, out: Path, tell: Report, how: How
     """
     table = read(recipe, source)
     setting = opened(recipe, table, out, tell, how)
-    rows = judged(recipe.models, table, setting)
-    for line in told(table, rows):
-        tell(line)
+    judged(recipe.models, table, setting)
 
 
 def opened(
@@ -76,7 +74,8 @@ def opened(
         OptionError: it holds a run with other options or other lines.
         RunError: it cannot be made.
     """
-    runfolder.open_folder(recipe, out)
+    # Which rows are asked for is no part of what a row learns: one folder serves any of them.
+    runfolder.open_folder(replace(recipe, models=()), out)
     stored, facts = runfolder.stored_run(out), _facts(table)
     if "data" not in stored:
         more = {"kind": "dialogue", "versions": runfolder.installed(), "data": facts}
@@ -104,13 +103,14 @@ def judged(names: Sequence[str], table: Dialogues, setting: Setting) -> dict[str
     built = {name: models.build(name, setting) for name in names}
     known = stored_rows(setting.folder)
     for name, model in built.items():
-        if name in known and _place(setting, name).is_file():
+        if name in known and _place(setting, name).is_file() and _same(model, known[name]):
             continue
         setting.report(f"{name}: begins")
         known[name] = _judged(name, model, table, setting)
         write_json(setting.folder / "scores.json", {"corpus": table.name, "models": known})
+        shown = [*report.protocol(table), "", *report.lines_of(known)]
         with atomic(setting.folder / "table.md") as part:
-            part.write_text("\n".join(told(table, known)) + "\n", encoding="utf-8")
+            part.write_text("\n".join(shown) + "\n", encoding="utf-8")
     return {name: known[name] for name in names}
 
 
@@ -135,6 +135,12 @@ def _judged(name: str, model: DialogueModel, table: Dialogues, setting: Setting)
     return row
 
 
+def _same(model: DialogueModel, row: dict[str, Any]) -> bool:
+    """Whether a row that is there was fused from the same others."""
+    others = getattr(model, "models", None)
+    return others is None or set(others) == set(row["weights"])
+
+
 def _place(setting: Setting, name: str) -> Path:
     """Where the probabilities of a model are kept."""
     return setting.folder / "predictions" / f"{name}.npz"
@@ -147,15 +153,3 @@ def stored_rows(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     rows: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
     return rows
-
-
-def told(table: Dialogues, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The table in Markdown with its protocol above."""
-    shipped = "" if table.shippable else " What learns from it is never shipped."
-    return [
-        f"{table.protocol}. Licence: {table.licence}.{shipped}",
-        "Epochs, temperature, shift and weights are chosen on the dev part; the test part is read once, at "
-        "the end. Intervals: 1,000 draws of test dialogues. Seconds: to learn + to answer the test part.",
-        "",
-        *report.lines_of(rows),
-    ]

@@ -1,0 +1,104 @@
+"""How well the models of dialogue read MELD and EmoryNLP: official splits, weighted F1 on the test part.
+
+    HEARFELT_DATA=DATA python benchmarks/dialogue.py [--quick] [--runs FOLDER] [--json FILE]
+
+The recipes ``recipes/measured/meld.toml`` and ``emorynlp.toml`` are learnt in ``FOLDER/meld`` and
+``FOLDER/emorynlp`` (an hour of one core; what is there is not learnt again) and scored as
+``hearfelt benchmark dialogue`` does: epochs, temperature and shift are chosen on the dev part, the test part
+is read once. ``meld_context_wf1`` is the row ``context``, ``meld_context_cues_wf1`` the row ``context+cues``.
+``cped_macro_f1`` stands there where ``FOLDER/cped`` holds a run on CPED. ``--quick`` learns next to nothing
+from 60 dialogues and is tested on 30: it shows that everything runs, its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from hearfelt.datasets.dialogue import Dialogues, grouped  # noqa: E402
+from hearfelt.training import changes, kinds  # noqa: E402
+from hearfelt.training.dialogue import run  # noqa: E402
+from hearfelt.training.watch import say  # noqa: E402
+
+DATA = Path(os.environ.get("HEARFELT_DATA", ROOT.parent / "shared" / "data"))
+KEYS = {
+    ("meld", "text"): "meld_text_wf1",
+    ("meld", "context"): "meld_context_wf1",
+    ("meld", "context+cues"): "meld_context_cues_wf1",
+    ("emorynlp", "context"): "emorynlp_context_wf1",
+}
+"""Corpus and row to the name of its figure."""
+
+QUICK = {
+    "text.frozen_layers": 6,
+    "text.loop.epochs": 1,
+    "context.members": 1,
+    "context.loop.epochs": 2,
+}
+
+
+def cut(table: Dialogues) -> Dialogues:
+    """A table with the first dialogues of each part."""
+    kept = []
+    for split, count in (("train", 60), ("dev", 20), ("test", 30)):
+        lines = table.part(split)
+        kept += [lines[i] for group in grouped(lines)[:count] for i in group]
+    return replace(table, lines=tuple(kept))
+
+
+def measured(corpus: str, runs: Path, quick: bool) -> dict[str, dict[str, Any]]:
+    """The rows of a corpus that have a name."""
+    recipe = kinds.plan(ROOT / "recipes" / "measured" / f"{corpus}.toml").recipe
+    table = run.read(recipe, str(DATA))
+    rows = [row for name, row in KEYS if name == corpus]
+    if quick:
+        table, recipe = cut(table), changes.changed(recipe, QUICK)
+    return run.judged(rows, table, run.opened(recipe, table, runs / corpus, say))
+
+
+def figures(runs: Path, quick: bool) -> dict[str, Any]:
+    """Everything that is printed, weighted F1 in [0, 1] with its interval."""
+    found: dict[str, Any] = {}
+    for corpus in dict.fromkeys(name for name, _ in KEYS):
+        rows = measured(corpus, runs, quick)
+        for (name, row), key in KEYS.items():
+            if name == corpus:
+                found[key] = round(rows[row]["weighted_f1"], 4)
+                found[f"{key}_ci95"] = [round(end, 4) for end in rows[row]["weighted_f1_ci95"]]
+    chinese = run.stored_rows(runs / "cped")
+    if chinese:
+        best = max(chinese.values(), key=lambda row: row.get("dev_weighted_f1", 0.0))
+        found["cped_macro_f1"] = round(best["macro_f1"], 4)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="next to nothing learnt, in a minute")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    options = parser.parse_args()
+    if options.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            found = figures(Path(folder), True)
+    else:
+        found = figures(options.runs, False)
+    line = json.dumps(found | {"quick": options.quick})
+    if options.json is not None:
+        options.json.write_text(line + "\n", encoding="utf-8")
+    print(line)
+
+
+if __name__ == "__main__":
+    main()
