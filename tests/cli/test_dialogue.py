@@ -92,7 +92,7 @@ def test_published_rows_stand_beside_with_their_sources(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--model", "bert"), "unknown model of dialogue 'bert'; known: majority, cues, text"),
+        (("--model", "bert"), "unknown model of dialogue 'bert'; known: majority"),
         (("--llm-cues",), "--llm-cues tells a language model what was heard: name one by --llm"),
         (("--set", "kind=voice"), "unknown"),
         (("--model", "majority", "--published", "none.csv"), "none.csv is not there"),

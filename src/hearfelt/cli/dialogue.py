@@ -119,9 +119,9 @@ def _published(given: Path | None, where: Path, corpus: str) -> list[Any]:
 
 
 def _lines(table: Dialogues, rows: dict[str, dict[str, Any]]) -> list[str]:
-    from hearfelt.training.dialogue import report
+    from hearfelt.training.dialogue import run
 
-    return [*report.protocol(table), "", *report.lines_of(rows)]
+    return run.told(table, rows)
 
 
 def _write(

@@ -123,7 +123,7 @@ def test_other_lines_do_not_enter_a_run(tmp_path: Path, own_table: Path, tiny_be
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"models": ["bert"]}, "unknown model of dialogue 'bert'; known: majority, cues, text"),
+        ({"models": ["bert"]}, "unknown model of dialogue 'bert'; known: majority"),
         ({"data.corpora": ["meld", "cped"]}, "one run learns from one corpus of dialogue; give one name"),
         ({"context.width": 30, "context.heads": 4}, "the width must divide by the heads"),
         ({"text.balance": 2.0}, r"balance=2.0: it lies in 0 \(as lines come\) to 1"),

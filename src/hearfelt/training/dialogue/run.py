@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -108,9 +108,8 @@ def judged(names: Sequence[str], table: Dialogues, setting: Setting) -> dict[str
         setting.report(f"{name}: begins")
         known[name] = _judged(name, model, table, setting)
         write_json(setting.folder / "scores.json", {"corpus": table.name, "models": known})
-        shown = [*report.protocol(table), "", *report.lines_of(known)]
         with atomic(setting.folder / "table.md") as part:
-            part.write_text("\n".join(shown) + "\n", encoding="utf-8")
+            part.write_text("\n".join(told(table, known)) + "\n", encoding="utf-8")
     return {name: known[name] for name in names}
 
 
@@ -153,3 +152,8 @@ def stored_rows(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     rows: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
     return rows
+
+
+def told(table: Dialogues, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The table in Markdown with its protocol above."""
+    return [*report.protocol(table), "", *report.lines_of(rows)]
