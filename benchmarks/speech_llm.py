@@ -50,27 +50,47 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("HEARFELT_DATA", ROOT.parent / "shared" / "data"))
 SAVED = ROOT / "benchmarks" / "results" / "speech_llm.json"
 RECIPES = ROOT / "recipes" / "measured"
-ROWS: Mapping[str, tuple[str, str]] = {
-    "best_other": ("nothing", "the voice network, from random weights"),
-    "scratch": ("scratch", "a Transformer from nothing that writes the label"),
-    "speech_llm": ("speech_llm", "that voice network, frozen, an adapter and a small language model"),
+NETWORK = "the voice network alone"
+WRITER = "a Transformer from nothing that writes the label"
+FROZEN = "that voice network, frozen, an adapter and a small language model"
+ROWS: Mapping[str, tuple[str, str, str]] = {
+    "best_other_ravdess": ("nothing_ravdess", "", NETWORK),
+    "scratch_ravdess": ("scratch_ravdess", "nothing_ravdess", WRITER),
+    "speech_llm_ravdess": ("speech_llm_ravdess", "nothing_ravdess", FROZEN),
+    "best_other_emodb": ("nothing_emodb", "", NETWORK),
+    "scratch_emodb": ("scratch_emodb", "nothing_emodb", WRITER),
+    "speech_llm_emodb": ("speech_llm_emodb", "nothing_emodb", FROZEN),
+    "best_other_begun_emodb": ("emodb_loso", "", f"{NETWORK}, begun on other corpora"),
+    "speech_llm_begun_emodb": ("speech_llm_begun_emodb", "emodb_loso", FROZEN),
 }
-"""Figure to the runs that it is taken from (``<name>_ravdess``, ``<name>_emodb``), and what they are."""
+"""Figure to the run that it is taken from, the run of `best_other` beside it, and what it is."""
+FOLDS = {"ravdess": 6, "emodb": 10}
 JOINT = RECIPES / "joint_ravdess.toml"
 SENTENCES = 3
 """Sentences that each test clip is read with."""
 
 
-def judged(run: Path, recipe: str, wanted: int) -> dict[str, Any] | None:
+def held_out(run: Path) -> protocols.HeldOut | None:
+    """What a run said of all test clips, its first network alone; None where a fold is missing."""
+    parts = []
+    for path in sorted(run.glob("fold*/heldout.npz")):
+        held = protocols.load(path)
+        with np.load(path.with_name("answers.npz")) as answers:
+            logits = answers["networks"][0] if "networks" in answers else held.logits
+        parts.append(dataclasses.replace(held, logits=logits))
+    wanted = next(folds for corpus, folds in FOLDS.items() if corpus in run.name)
+    return protocols.join(parts) if len(parts) == wanted else None
+
+
+def judged(run: Path) -> dict[str, Any] | None:
     """The figures of one run; None where a fold is missing."""
-    parts = sorted(run.glob("fold*/heldout.npz"))
-    if len(parts) < wanted:
+    held = held_out(run)
+    if held is None:
         return None
-    held = protocols.join([protocols.load(path) for path in parts])
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     found = protocols.by_group(held)["all"]
     return {
-        "command": f"hearfelt train recipes/measured/{recipe}.toml --stage folds",
+        "command": f"hearfelt train recipes/measured/{run.name}.toml --stage folds",
         "made": facts["created"],
         "commit": facts["commit"],
         "seed": facts["seed"],
@@ -97,12 +117,8 @@ def seconds(run: Path) -> float:
     return round(float(np.median([json.loads(line)["s"] for line in lines])), 1)
 
 
-def difference(run: Path, other: Path) -> list[float]:
-    """UAR of a run less that of another on the same clips, and its 95 % interval over speakers."""
-    held = [
-        protocols.join([protocols.load(path) for path in sorted(folder.glob("fold*/heldout.npz"))])
-        for folder in (run, other)
-    ]
+def difference(*held: protocols.HeldOut) -> list[float]:
+    """UAR of the first less that of the second on the same clips, and its 95 % interval over speakers."""
     place = {file: i for i, file in enumerate(held[1].file.tolist())}
     order = [place[file] for file in held[0].file.tolist()]
     random, gold = np.random.default_rng(0), held[0].gold
@@ -273,15 +289,13 @@ def by_heart() -> dict[str, float]:
 def collect(runs: Path) -> dict[str, Any]:
     """What is known of every run: from ``runs`` where it is finished, else as it was saved."""
     table: dict[str, Any] = json.loads(SAVED.read_text(encoding="utf-8")) if SAVED.is_file() else {}
-    for corpus, folds in (("ravdess", 6), ("emodb", 10)):
-        for figure, (run, about) in ROWS.items():
-            name = f"{run}_{corpus}"
-            found = judged(runs / name, name, folds)
-            if found:
-                other = runs / f"nothing_{corpus}"
-                if figure != "best_other" and judged(other, other.name, folds):
-                    found["less_best_other"] = difference(runs / name, other)
-                table[f"{figure}_{corpus}"] = {"about": about, **found}
+    for name, (run, other, about) in ROWS.items():
+        found = judged(runs / run)
+        if found:
+            ours, theirs = held_out(runs / run), held_out(runs / other) if other else None
+            if ours is not None and theirs is not None:
+                found["less_best_other"] = difference(ours, theirs)
+            table[name] = {"about": about, **found}
     done = sorted(path.parent for path in (runs / "joint_ravdess").glob("fold*/joint.npz"))
     if done:
         facts = json.loads((runs / "joint_ravdess" / "run.json").read_text(encoding="utf-8"))
@@ -297,12 +311,12 @@ def collect(runs: Path) -> dict[str, Any]:
 
 def retrain(runs: Path, only: Sequence[int]) -> None:
     """Train every run that ``runs`` lacks; a run that was stopped goes on."""
-    for corpus in ("ravdess", "emodb"):
-        for run, _ in ROWS.values():
-            name = f"{run}_{corpus}"
-            source = {"sound.source": str(runs / f"nothing_{corpus}")} if run == "speech_llm" else {}
-            order = Order(str(RECIPES / f"{name}.toml"), str(DATA), runs / name, ("folds",), (), source)
-            command.train(order, lambda line, name=name: say(f"{name}: {line}"))
+    begun = Order(str(RECIPES / "others_emodb.toml"), str(DATA), runs / "others_emodb", ("final",))
+    command.train(begun, say)
+    for run, other, _ in ROWS.values():
+        source = {"sound.source": str(runs / other)} if run.startswith("speech_llm") else {}
+        order = Order(str(RECIPES / f"{run}.toml"), str(DATA), runs / run, ("folds",), (), source)
+        command.train(order, lambda line, run=run: say(f"{run}: {line}"))
     train_joint(runs / "joint_ravdess", only)
 
 
@@ -328,14 +342,10 @@ def main() -> None:
         if name == "joint":
             figures |= {key: value for key, value in row.items() if "uar" in key or key == "folds"}
         elif isinstance(row, dict):
-            figure, _, corpus = name.rpartition("_")
-            key = f"{figure}_ua" if corpus == "ravdess" else f"{figure}_emodb_uar"
-            score_, interval = (
-                (row["mean_over_folds"]["ua"], row["mean_over_folds"]["ua_ci95"])
-                if corpus == "ravdess"
-                else (row["pooled"]["uar"], row["pooled"]["uar_ci95"])
-            )
-            figures |= {key: score_, f"{key}_ci95": interval}
+            ravdess = name.endswith("_ravdess")
+            part, key = ("mean_over_folds", "ua") if ravdess else ("pooled", "uar")
+            figure = f"{name.removesuffix('_ravdess')}_{key}"
+            figures |= {figure: row[part][key], f"{figure}_ci95": row[part][f"{key}_ci95"]}
     if options.quick:
         figures |= by_heart()
     if options.save:
