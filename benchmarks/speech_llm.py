@@ -135,6 +135,14 @@ def difference(*held: protocols.HeldOut) -> list[float]:
     return [round(float(value), 4) for value in (draws[0], low, high)]
 
 
+def beside(ours: protocols.HeldOut, theirs: protocols.HeldOut) -> protocols.HeldOut:
+    """The sum of two models' log-probabilities: what the first adds to the second."""
+    place = {file: i for i, file in enumerate(theirs.file.tolist())}
+    order = [place[file] for file in ours.file.tolist()]
+    logs = [np.log(held.probabilities() + 1e-9) for held in (ours, theirs)]
+    return dataclasses.replace(ours, logits=logs[0] + logs[1][order])
+
+
 def sentences(split: str) -> dict[str, list[str]]:
     """Ekman label to the comments of a split of GoEmotions that have it alone."""
     part = tune.load(DATA / "text/goemotions/goemotions.parquet")[split]
@@ -295,6 +303,7 @@ def collect(runs: Path) -> dict[str, Any]:
             ours, theirs = held_out(runs / run), held_out(runs / other) if other else None
             if ours is not None and theirs is not None:
                 found["less_best_other"] = difference(ours, theirs)
+                found["beside_best_other"] = difference(beside(ours, theirs), theirs)
             table[name] = {"about": about, **found}
     done = sorted(path.parent for path in (runs / "joint_ravdess").glob("fold*/joint.npz"))
     if done:

@@ -20,6 +20,7 @@ from hearfelt.datasets import read  # noqa: E402
 from hearfelt.errors import CorpusError, MissingExtraError, ModelError, OptionError  # noqa: E402
 from hearfelt.training import kinds, systems  # noqa: E402
 from hearfelt.training.changes import changed  # noqa: E402
+from hearfelt.training.watch import How  # noqa: E402
 from hearfelt.training.written.model import WrittenClassifier  # noqa: E402
 from hearfelt.training.written.recipe import ScratchRecipe, SpeechLlmRecipe, TeachOptions  # noqa: E402
 from hearfelt.types import Evidence, Example  # noqa: E402
@@ -192,6 +193,17 @@ def test_a_stopped_run_goes_on_at_the_same_loss(kind: str, table: list[Example],
     assert len(logs[0]) == 4
     states = [model.network_.state_dict() for model in (again, whole)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+
+
+def test_accelerate_with_accumulated_gradients_gives_the_same(table: list[Example], tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    plan = recipe("speech-llm", {**LLM, "loop.epochs": 2, "loop.accumulate": 2})
+    losses = []
+    for device in ("cpu", "accelerate"):
+        WrittenClassifier(plan, folder=tmp_path / device, how=How(device)).fit(table)
+        lines = (tmp_path / device / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        losses.append([json.loads(line)["loss"] for line in lines])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4) and losses[0][1] < losses[0][0]
 
 
 def test_any_speech_encoder_hears_for_the_language_model(table: list[Example], tmp_path: Path) -> None:

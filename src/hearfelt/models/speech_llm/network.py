@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hearfelt.errors import ModelError, OptionError
 from hearfelt.models.networks.base import Trunk
@@ -38,6 +37,12 @@ class _Sequences:
     tokens: Tensor
     label: Tensor
     rest: Tensor
+
+    @property
+    def behind(self) -> Tensor:
+        """The place behind the last token of each row, bool ``(rows, tokens + 1)``."""
+        last = self.valid.sum(dim=1)
+        return torch.arange(self.valid.shape[1] + 1, device=last.device)[None, :] == last[:, None]
 
 
 class SpeechLlm(Writer):
@@ -129,21 +134,21 @@ class SpeechLlm(Writer):
             (*self.words.encode(prompt.rest(answer, self.options)), self.words.eos) for answer in answers
         ]
         found = self._sequences(steps, lengths, given, spelt, written)
-        said = torch.log_softmax(self._logits(found)[:, :-1].float(), dim=2)
-        nll = -said.gather(2, found.tokens[:, 1:, None])[:, :, 0]
+        asked = found.label | found.rest
+        said = torch.log_softmax(self._logits(found, asked).float(), dim=1)
+        nll = -said.gather(1, found.tokens[asked][:, None])[:, 0]
         if self.smoothing and all(len(tokens) == 1 for tokens in self.spelt):
             ids = torch.tensor([tokens[0] for tokens in self.spelt], device=said.device)
-            spread = -said[:, :, ids].mean(dim=2)
-            smooth = (1 - self.smoothing) * nll + self.smoothing * spread
-            nll = torch.where(found.label[:, 1:], smooth, nll)
-        rests = found.rest[:, 1:].sum(dim=1).clamp(min=1)
-        return (nll * found.label[:, 1:]).sum(dim=1), (nll * found.rest[:, 1:]).sum(dim=1) / rests
+            smooth = (1 - self.smoothing) * nll - self.smoothing * said[:, ids].mean(dim=1)
+            nll = torch.where(found.label[asked], smooth, nll)
+        spread = torch.zeros_like(found.label, dtype=nll.dtype).masked_scatter(asked, nll)
+        rests = found.rest.sum(dim=1).clamp(min=1)
+        return (spread * found.label).sum(dim=1), (spread * found.rest).sum(dim=1) / rests
 
     def scores(self, steps: Tensor, lengths: Tensor, given: Sequence[Given]) -> Tensor:
         if all(len(tokens) == 1 for tokens in self.spelt):
             found = self._sequences(steps, lengths, given, [()] * len(given), [()] * len(given))
-            last = found.valid.sum(dim=1) - 1
-            logits = self._logits(found)[torch.arange(len(given), device=last.device), last]
+            logits = self._logits(found, found.behind)
             ids = torch.tensor([tokens[0] for tokens in self.spelt], device=logits.device)
             return torch.log_softmax(logits.float(), dim=1)[:, ids]
         rows = [self._spelt_scores(steps[i : i + 1], lengths[i : i + 1], given[i]) for i in range(len(given))]
@@ -158,7 +163,10 @@ class SpeechLlm(Writer):
             found = self._sequences(
                 steps.expand(count, -1, -1), lengths.expand(count), [given] * count, spelt, [()] * count
             )
-            parts.append((self._log_likelihoods(found) * found.label[:, 1:]).sum(dim=1))
+            said = torch.log_softmax(self._logits(found, found.label).float(), dim=1)
+            each = said.gather(1, found.tokens[found.label][:, None])[:, 0]
+            spread = torch.zeros_like(found.label, dtype=each.dtype).masked_scatter(found.label, each)
+            parts.append(spread.sum(dim=1))
         return torch.cat(parts)
 
     @torch.no_grad()
@@ -174,8 +182,7 @@ class SpeechLlm(Writer):
                 [self.spelt[chosen[i]] for i in open_],
                 [tuple(written[i]) for i in open_],
             )
-            last = found.valid.sum(dim=1) - 1
-            logits = self._logits(found)[torch.arange(len(open_), device=last.device), last]
+            logits = self._logits(found, found.behind)
             for i, token in zip(open_, logits.argmax(dim=1).tolist(), strict=True):
                 written[i].append(token)
             open_ = [i for i in open_ if written[i][-1] != self.words.eos]
@@ -185,16 +192,22 @@ class SpeechLlm(Writer):
             answers.append(Answer((self.labels[place],), levels, caption))
         return answers
 
-    def _log_likelihoods(self, found: _Sequences) -> Tensor:
-        """Log-likelihood of each token but the first, float32 ``(rows, tokens - 1)``."""
-        logits = self._logits(found)[:, :-1].float()
-        nll = functional.cross_entropy(logits.transpose(1, 2), found.tokens[:, 1:], reduction="none")
-        return -nll
+    def _logits(self, found: _Sequences, asked: Tensor) -> Tensor:
+        """What the language model says of the tokens at the places ``asked``, ``(n, vocabulary)``.
 
-    def _logits(self, found: _Sequences) -> Tensor:
-        said = self.language(inputs_embeds=self.drop(found.embeddings), attention_mask=found.valid.long())
-        logits: Tensor = said.logits
-        return logits
+        Args:
+            asked: bool ``(rows, tokens)``; may lie one token behind the last one: what would follow it.
+        """
+        before = asked[:, 1:]  # a token is said by what stands before it
+        embeddings, mask = self.drop(found.embeddings), found.valid.long()
+        if self.words.json:  # of our own making: the words are looked up where they are asked for alone
+            language = cast(Any, self.language)
+            hidden = language.model(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
+            logits: Tensor = language.lm_head(hidden[:, : before.shape[1]][before])
+            return logits
+        said = self.language(inputs_embeds=embeddings, attention_mask=mask).logits
+        chosen: Tensor = said[:, : before.shape[1]][before]
+        return chosen
 
     def _sequences(
         self,
