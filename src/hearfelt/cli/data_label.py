@@ -36,7 +36,17 @@ def label(
         str, typer.Option(help="Its OpenAI-style server.", show_default=True)
     ] = "http://localhost:8080/v1",
     llm_key_env: Annotated[str, typer.Option(help="Environment variable with its key.")] = "OPENAI_API_KEY",
+    llm_key_file: Annotated[Path | None, typer.Option(help="File with its key.")] = None,
     llm_timeout_s: Annotated[float, typer.Option(help="Seconds that one answer may take.")] = 60.0,
+    llm_requests_per_minute: Annotated[
+        int | None, typer.Option(help="Requests that its server allows.", min=1)
+    ] = None,
+    llm_device: Annotated[
+        str, typer.Option(help="Where transformers:FOLDER runs: auto, cpu or cuda.")
+    ] = "auto",
+    llm_download: Annotated[
+        bool, typer.Option("--llm-download", help="Allow the download of transformers:NAME.")
+    ] = False,
     mode: Annotated[
         str, typer.Option(help="schema: a checked answer; score: the likelihood of each label.")
     ] = "schema",
@@ -78,7 +88,15 @@ def label(
     writable(out)
     rated = AnnotatedTable(table)
     chosen = _labels(rated, labels)
-    backend = BackendOptions(url=llm_url, key_env=llm_key_env, timeout_s=_seconds(llm_timeout_s))
+    backend = BackendOptions(
+        url=llm_url,
+        key_env=llm_key_env,
+        key_file=llm_key_file,
+        timeout_s=_seconds(llm_timeout_s),
+        requests_per_minute=llm_requests_per_minute,
+        device=llm_device,
+        download=llm_download,
+    )
     shown = _examples(examples, chosen, shots, balanced_shots)
     options = JudgeOptions(mode=mode, labels=chosen, pause_s=math.inf)
     judge = Panel(make(llm, backend), options, prompts=prompts, examples=shown)
