@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 _MODELS = "Models"
 _TABLE: tuple[tuple[str, Any, str], ...] = (
     ("voice", str, "Voice model: a shipped name, a folder, or none. [default: base; commercial: open]"),
-    ("words", str, "Text model: a shipped name, a weights folder, or none. [default: words]"),
+    (
+        "words",
+        str,
+        "Text model: auto (by language), a shipped name, a folder, or none. [default: auto]",
+    ),
     ("transcriber", str, "Who writes down the words: auto, whisper, sphinx or none. [default: auto]"),
     ("transcriber_model", str, "Model name or folder for whisper."),
     ("speech_language", str, "Language spoken, as en, de or zh. [default: found out]"),

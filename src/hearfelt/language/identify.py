@@ -76,6 +76,14 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def count(text: str) -> int:
+    """How many words a text has; Chinese is written without spaces, so two characters count as one."""
+    han = sum("\u4e00" <= c <= "\u9fff" for c in text)
+    if not han:
+        return len(words(text))
+    return len(words(re.sub("[\u4e00-\u9fff]", " ", text))) + (han + 1) // 2
+
+
 def code(language: str | None) -> str | None:
     """The ISO 639-1 code of a language given as a code, tag or English name ("en-US", "English")."""
     if not language or not language.strip():
@@ -95,6 +103,18 @@ def latin_share(text: str) -> float:
     letters = [c for c in text[:MAX_CHARACTERS] if c.isalpha()]
     latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
     return latin / len(letters) if letters else 0.0
+
+
+def han_share(text: str) -> float:
+    """Share of the letters that are Chinese characters; 0 where there are no letters, or where there are
+    Japanese or Korean ones: those languages use Chinese characters too.
+    """
+    letters = [c for c in text[:MAX_CHARACTERS] if c.isalpha()]
+    names = [unicodedata.name(c, "") for c in letters]
+    if any(name.startswith(("HIRAGANA", "KATAKANA", "HANGUL")) for name in names):
+        return 0.0
+    han = sum(name.startswith("CJK UNIFIED") for name in names)
+    return han / len(letters) if letters else 0.0
 
 
 def guess(text: str) -> tuple[str | None, float]:

@@ -1,7 +1,8 @@
-"""What the words say: the English text model, run by onnxruntime and tokenizers alone.
+"""What the words say: text models, one a language, run by onnxruntime and tokenizers alone.
 
-The network gives one score a GoEmotions label. A multinomial map, fitted on the development split and kept
-in ``model.json``, turns the 28 logits into a distribution over the Ekman six and neutral.
+A network gives one score a label of its scheme (English: the 28 of GoEmotions; Chinese: the 13 of CPED). A
+multinomial map, fitted on texts that did not teach the network and kept in ``model.json``, turns the logits
+into a distribution over the Ekman six and neutral.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ import numpy.typing as npt
 from hearfelt import labels
 from hearfelt.errors import ModelError
 from hearfelt.language import identify
-from hearfelt.language.goemotions import EKMAN, LABELS, SENTIMENT, normalize
+from hearfelt.language.schemes import GOEMOTIONS, SCHEMES, Scheme
 from hearfelt.types import Emotion, Evidence, Segment
 
 FloatArray = npt.NDArray[np.float32]
+
+_SIGNS = ".,;:!?\"'()…，。！？；：、“”（） "
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "words"
 """The model that comes with the package."""
@@ -61,7 +65,7 @@ class Explanation:
 
 
 class TextModel:
-    """Emotion of English sentences. Make one with `TextModel.load`; it may be shared between threads.
+    """Emotion of sentences in the languages of its card. Made by `TextModel.load`; threads may share it.
 
     Attributes:
         card: the content of ``model.json``.
@@ -74,13 +78,14 @@ class TextModel:
         self._tokenizer = tokenizer
         self.card = card
         self.options = options
+        self.scheme: Scheme = SCHEMES[card.get("scheme", GOEMOTIONS.name)]
         self.languages: tuple[str, ...] = tuple(card["languages"])
         self.source = f"words/{card['name']}"
         self._max_tokens = int(card["features"]["options"]["max_tokens"])
         self._weights = np.asarray(card["distribution"]["weights"], np.float32)
         self._bias = np.asarray(card["distribution"]["bias"], np.float32)
         self._temperature = float(card["temperature"])
-        self._thresholds = dict(zip(LABELS, card["thresholds"], strict=True))
+        self._thresholds = dict(zip(self.scheme.labels, card["thresholds"], strict=True))
 
     @classmethod
     def load(
@@ -152,14 +157,14 @@ class TextModel:
         return self._decide(text, identify.code(language) or self.dialogue_language([text]))[1]
 
     def logits(self, text: str) -> FloatArray:
-        """The 28 logits of a text, shape ``(28,)``.
+        """The logits of a text, one a label of the scheme, shape ``(n_labels,)``.
 
         A text longer than the model's window is read window by window, the logits weighed by tokens.
         """
-        ids = self._tokenizer.encode(normalize(text)).ids
+        ids = self._tokenizer.encode(self.scheme.normalize(text)).ids
         first, last, inner = ids[0], ids[-1], ids[1:-1]
         size = self._max_tokens - 2
-        total, weight = np.zeros(len(LABELS), np.float32), 0
+        total, weight = np.zeros(len(self.scheme.labels), np.float32), 0
         for start in range(0, max(1, min(len(inner), size * self.options.max_windows)), size):
             window = [first, *inner[start : start + size], last]
             values = self._session.run(None, {"input_ids": np.array([window], np.int64)})[0][0]
@@ -169,16 +174,31 @@ class TextModel:
         return mean
 
     def distribution(self, logits: FloatArray) -> FloatArray:
-        """Probabilities over the Ekman six and neutral, shape ``(…, 7)``, of logits ``(…, 28)``."""
+        """Probabilities over the Ekman six and neutral, shape ``(…, 7)``, of logits ``(…, n_labels)``."""
         scaled = (logits @ self._weights + self._bias) / self._temperature
         scaled = np.exp(scaled - scaled.max(-1, keepdims=True))
         result: FloatArray = scaled / scaled.sum(-1, keepdims=True)
         return result
 
     def said(self, scores: Mapping[str, float]) -> list[str]:
-        """The labels whose score passes the threshold chosen on the development split, highest first."""
-        above = [label for label in LABELS if scores[label] > self._thresholds[label]]
+        """The labels that are said, highest first.
+
+        They are those whose score passes the threshold chosen on the development split; where labels exclude
+        one another, the one with the highest ratio of the two.
+        """
+        if self.scheme.exclusive:
+            return [max(scores, key=lambda label: scores[label] / self._thresholds[label])]
+        above = [label for label in self.scheme.labels if scores[label] > self._thresholds[label]]
         return sorted(above, key=lambda label: -scores[label])
+
+    def scores(self, logits: FloatArray) -> dict[str, float]:
+        """The score of each label of the scheme."""
+        if self.scheme.exclusive:
+            raised = np.exp(logits - logits.max())
+            values = raised / raised.sum()
+        else:
+            values = 1 / (1 + np.exp(-logits))
+        return {label: float(value) for label, value in zip(self.scheme.labels, values, strict=True)}
 
     def explain(self, text: str, *, most: int = 3, max_words: int = 40) -> Explanation:
         """The words that carry the verdict on a text, found by leaving out one at a time (occlusion).
@@ -189,30 +209,39 @@ class TextModel:
         probabilities = self.distribution(logits)
         place = int(np.argmax(probabilities))
         label = labels.EKMAN7[place]
-        pieces = text.split()
+        joint = self.scheme.joint
+        pieces = text.split() if joint else self._pieces(text, max_words)
         drops = [0.0] * len(pieces)
         asked = label != "neutral" and len(pieces) > 1  # neutral words need no reason
         for index in range(min(len(pieces), max_words) if asked else 0):
-            rest = " ".join(pieces[:index] + pieces[index + 1 :])
+            rest = joint.join(pieces[:index] + pieces[index + 1 :])
             drops[index] = _log_odds(probabilities[place]) - _log_odds(
                 self.distribution(self.logits(rest))[place]
             )
         if len(pieces) == 1:
             drops = [_log_odds(probabilities[place])]
-        runs = _runs(pieces, drops)[:most] if label != "neutral" else []
-        return Explanation(label, tuple(runs), _sentence(label, [run for run, _ in runs], _scores(logits)))
+        runs = _runs(pieces, drops, joint)[:most] if label != "neutral" else []
+        named = [run for run, _ in runs]
+        return Explanation(label, tuple(runs), _sentence(label, named, self.scores(logits), self.scheme))
+
+    def _pieces(self, text: str, most: int) -> list[str]:
+        """A text without spaces between words, cut where the tokenizer cuts it."""
+        spans = [span for span in self._tokenizer.encode(text[: 4 * most]).offsets if span[0] < span[1]]
+        cuts = [start for start, _ in spans] + [len(text)]
+        return [text[a:b] for a, b in pairwise(cuts)]
 
     def _decide(self, text: str, dialogue: str | None) -> tuple[str, str]:
         """The language a text is read in and "", or "" and why it is not read."""
         options = self.options
         found = identify.words(text)
         if not found:
-            if len(normalize(text)) > 2 and identify.words(normalize(text)):
+            named = self.scheme.normalize(text)
+            if "en" in self.languages and len(named) > 2 and identify.words(named):
                 return "und", ""  # emoji alone: their names are English whatever the language
             return "", "there are no words in it"
         readable = " and ".join(identify.name(language) for language in self.languages)
-        if identify.latin_share(text) < 0.5:
-            return "", f"it is not written in Latin letters; the text model reads {readable} only"
+        if self.scheme.script_share(text) < 0.5:
+            return "", f"it is not written in {self.scheme.script}; the text model reads {readable} only"
         own, confidence = identify.guess(text)
         if own in self.languages and confidence >= (
             options.min_language_confidence
@@ -228,22 +257,24 @@ class TextModel:
             return "", f"the language is {identify.name(dialogue)}; the text model reads {readable} only"
         if "en" in self.languages and identify.plainly_english(text):
             return "en", ""
+        if "zh" in self.languages:
+            return "zh", ""  # Chinese characters alone: what else could it be
         return "", f"it is too short or too mixed to tell its language; the text model reads {readable} only"
 
     def _evidence(self, text: str, segment: Segment, language: str) -> Evidence:
         logits = self.logits(text)
         probabilities = self.distribution(logits)
         emotion = labels.emotion(labels.EKMAN7, [float(p) for p in probabilities])
-        scores = _scores(logits)
-        n_words = len(identify.words(text))
+        scores = self.scores(logits)
+        n_words = identify.count(text)
         details: dict[str, Any] = {
-            "goemotions": {label: round(score, 4) for label, score in scores.items()},
+            self.scheme.name: {label: round(score, 4) for label, score in scores.items()},
             "said": self.said(scores),
-            "sentiment": sentiment(scores),
+            "sentiment": sentiment(scores, self.scheme),
             "language": language,
             "n_words": n_words,
         }
-        note = _sentence(emotion.label, [], scores)
+        note = _sentence(emotion.label, [], scores, self.scheme)
         if self.options.explain:
             explanation = self.explain(text)
             note, details["words"] = explanation.note, [run for run, _ in explanation.words]
@@ -256,13 +287,10 @@ def reliability(n_words: int, emotion: Emotion) -> float:
     return round(length * (0.5 + 0.5 * max(emotion.probabilities)), 4)
 
 
-def sentiment(scores: Mapping[str, float]) -> dict[str, float]:
+def sentiment(scores: Mapping[str, float], scheme: Scheme = GOEMOTIONS) -> dict[str, float]:
     """The highest score in each of the groups positive, negative and ambiguous that the authors publish."""
-    return {group: round(max(scores[label] for label in members), 4) for group, members in SENTIMENT.items()}
-
-
-def _scores(logits: FloatArray) -> dict[str, float]:
-    return {label: float(1 / (1 + np.exp(-value))) for label, value in zip(LABELS, logits, strict=True)}
+    groups = scheme.sentiment.items()
+    return {group: round(max(scores[label] for label in members), 4) for group, members in groups}
 
 
 def _log_odds(probability: float) -> float:
@@ -270,7 +298,7 @@ def _log_odds(probability: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
-def _runs(pieces: Sequence[str], drops: Sequence[float]) -> list[tuple[str, float]]:
+def _runs(pieces: Sequence[str], drops: Sequence[float], joint: str) -> list[tuple[str, float]]:
     """Runs of neighbouring words whose drop counts, strongest first."""
     floor = max(0.2, 0.3 * max(drops, default=0.0))
     runs: list[tuple[list[str], float]] = []
@@ -284,14 +312,17 @@ def _runs(pieces: Sequence[str], drops: Sequence[float]) -> list[tuple[str, floa
         else:
             runs.append(([piece], drop))
         open_run = not piece.endswith((".", "!", "?", ";"))
-    named = [(" ".join(run).strip(".,;:!?\"'()…"), round(drop, 3)) for run, drop in runs]
+    named = [
+        (joint.join(run).strip(".,;:!?\"'()…，。！？；：、“”（） "), round(drop, 3)) for run, drop in runs
+    ]
     return sorted(((run, drop) for run, drop in named if run), key=lambda run: -run[1])
 
 
-def _sentence(label: str, runs: Sequence[str], scores: Mapping[str, float]) -> str:
+def _sentence(label: str, runs: Sequence[str], scores: Mapping[str, float], scheme: Scheme) -> str:
     if label == "neutral":
         return "the words are neutral"
-    finest = max((fine for fine in LABELS if EKMAN[fine] == label), key=scores.__getitem__)
+    within = [fine for fine in scheme.labels if scheme.ekman.get(fine) == label]
+    finest = max(within, key=scores.__getitem__)
     who = ", ".join(f"'{run}'" for run in runs) if runs else "words"
     verb = "points" if len(runs) == 1 and " " not in runs[0] else "point"
     return f"{who} {verb} to {label} ({finest} {min(scores[finest], 0.99):.2f})"

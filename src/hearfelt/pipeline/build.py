@@ -17,6 +17,7 @@ from hearfelt.fusion.combine import Fuser
 from hearfelt.language.examples import Examples
 from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.language.panel import Panel
+from hearfelt.language.readers import Readers
 from hearfelt.language.text import TextModel, TextOptions
 from hearfelt.models import writing
 from hearfelt.models.onnx import VoiceModel
@@ -45,7 +46,7 @@ class Parts:
 
     options: RecognizerOptions
     voice: VoiceModel | WriterModel | None
-    words: TextModel | None
+    words: Readers | None
     judge: Judge | None
     fuser: Fuser
     population: Population
@@ -79,7 +80,7 @@ class Parts:
         if self.voice:
             found.append(_from_card("voice", self.voice.card))
         if self.words:
-            found.append(_from_card("words", self.words.card))
+            found += [_from_card("words", model.card) for model in self.words.models]
         if given:
             found.append(Component("transcriber", "given", note=given))
         else:
@@ -116,9 +117,7 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         weights.allow(card, options.profile)
         voice = (WriterModel if card["kind"] in writing.KINDS else VoiceModel).load(folder)
     if options.words != NONE:
-        folder = weights.find(options.words, "words")
-        weights.allow(weights.card(folder), options.profile)
-        words = TextModel.load(folder, TextOptions(explain=True))
+        words = Readers([_reader(name, options) for name in weights.texts(options.words)])
     weights.allow(weights.card(_FUSION), options.profile)
     return Parts(
         options=options,
@@ -129,6 +128,12 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         population=Population.load(),
         frames=FrameFeatures(),
     )
+
+
+def _reader(name: str, options: RecognizerOptions) -> TextModel:
+    folder = weights.find(name, "words")
+    weights.allow(weights.card(folder), options.profile)
+    return TextModel.load(folder, TextOptions(explain=True))
 
 
 def _check_transcriber(options: RecognizerOptions) -> None:

@@ -23,7 +23,8 @@ class RecognizerOptions:
     Args:
         voice: the voice model: a shipped name, a weights folder, "none", or "auto", which is "base",
             and in the commercial profile "open".
-        words: the text model: a shipped name, a weights folder, or "none".
+        words: the text model: a shipped name, a weights folder, "none", or "auto": every shipped one, each
+            for the texts in its language.
         transcriber: who turns speech into words where no transcript is given: "auto" (the best that is on
             the machine, never the network), "whisper", "sphinx" or "none".
         transcriber_model: model name or folder for "whisper"; the others have none to choose from.
@@ -67,7 +68,7 @@ class RecognizerOptions:
     """
 
     voice: str = "auto"
-    words: str = "words"
+    words: str = "auto"
     transcriber: str = "auto"
     transcriber_model: str | None = None
     speech_language: str | None = None

@@ -37,6 +37,11 @@ def find(name: str, kind: str, also: Sequence[str] = ()) -> Path:
     return folder
 
 
+def texts(name: str) -> list[str]:
+    """The text models that a name stands for: ``auto`` is every shipped one, English first."""
+    return sorted(_of_kind("words")) if name == "auto" else [name]
+
+
 def card(folder: Path) -> dict[str, Any]:
     """What ``model.json`` of a weights folder says.
 

@@ -31,7 +31,7 @@ def quantize(weight: Array, axis: int, bits: int) -> tuple[Array, Array]:
     return whole, scale.astype(np.float32)
 
 
-class _Graph:
+class Graph:
     """Collects nodes and initializers."""
 
     def __init__(self, bits: int) -> None:
@@ -80,6 +80,21 @@ class _Graph:
             product = self.add("Mul", [as_float, both], f"{name}.product")
         return self.add("Add", [product, self.constant(f"{name}.b", bias)], f"{name}.out")
 
+    def domains(self) -> list[Any]:
+        """Operator sets beside the standard one."""
+        return []
+
+    def rows(self, table: Array) -> str:
+        """The rows of the embedding table at ``input_ids``, as float32."""
+        if not self.bits:
+            return self.add("Gather", [self.constant("table", table), "input_ids"], "words")
+        # 8 bits whatever the matrices use: these are looked up, never multiplied as integers.
+        whole, scale = quantize(table, 0, 8)
+        rows = self.add("Gather", [self.constant("table", whole), "input_ids"], "rows")
+        steps = self.add("Gather", [self.constant("table.scale", scale), "input_ids"], "row_scales")
+        as_float = self.add("Cast", [rows], "rows.float", to=1)
+        return self.add("Mul", [as_float, steps], "words")
+
     def normed(self, value: str, name: str, weights: Mapping[str, Array], key: str, epsilon: float) -> str:
         """Layer normalisation."""
         scale = self.constant(f"{name}.gamma", weights[f"{key}.weight"])
@@ -87,17 +102,8 @@ class _Graph:
         return self.add("LayerNormalization", [value, scale, shift], name, axis=-1, epsilon=epsilon)
 
 
-def _embed(graph: _Graph, weights: Mapping[str, Array], max_tokens: int, epsilon: float) -> str:
-    table = weights["embeddings.word_embeddings.weight"]
-    if graph.bits:
-        # 8 bits whatever the matrices use: these are looked up, never multiplied as integers.
-        whole, scale = quantize(table, 0, 8)
-        rows = graph.add("Gather", [graph.constant("table", whole), "input_ids"], "rows")
-        steps = graph.add("Gather", [graph.constant("table.scale", scale), "input_ids"], "row_scales")
-        as_float = graph.add("Cast", [rows], "rows.float", to=1)
-        words = graph.add("Mul", [as_float, steps], "words")
-    else:
-        words = graph.add("Gather", [graph.constant("table", table), "input_ids"], "words")
+def _embed(graph: Graph, weights: Mapping[str, Array], max_tokens: int, epsilon: float) -> str:
+    words = graph.rows(weights["embeddings.word_embeddings.weight"])
     places = weights["embeddings.position_embeddings.weight"][:max_tokens]
     places = places + weights["embeddings.token_type_embeddings.weight"][0]
     shape = graph.add("Shape", ["input_ids"], "shape")
@@ -111,7 +117,7 @@ def _embed(graph: _Graph, weights: Mapping[str, Array], max_tokens: int, epsilon
 
 
 def _layer(
-    graph: _Graph, value: str, index: int, weights: Mapping[str, Array], heads: int, epsilon: float
+    graph: Graph, value: str, index: int, weights: Mapping[str, Array], heads: int, epsilon: float
 ) -> str:
     own, key = f"l{index}", f"encoder.layer.{index}"
     hidden = weights[f"{key}.output.dense.weight"].shape[0]
@@ -159,6 +165,7 @@ def write(
     max_tokens: int,
     epsilon: float = 1e-12,
     bits: int = 8,
+    graph: Graph | None = None,
 ) -> None:
     """Writes the graph.
 
@@ -168,11 +175,12 @@ def write(
         head: ``weight`` ``(n_labels, hidden)`` and ``bias``.
         max_tokens: longest text it will be given; later positions are not kept.
         bits: 8 or 7 for integer matrices, 0 for a float32 graph to compare with.
+        graph: collects the nodes its own way, such as `hearfelt.training.words.fourbit.FourBits`.
     """
     import onnx
     from onnx import TensorProto, helper
 
-    graph = _Graph(bits)
+    graph = graph or Graph(bits)
     value = _embed(graph, bert, max_tokens, epsilon)
     for index in range(layers):
         value = _layer(graph, value, index, bert, heads, epsilon)
@@ -187,7 +195,10 @@ def write(
         graph.initializers,
     )
     model = helper.make_model(
-        built, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9, producer_name="hearfelt"
+        built,
+        opset_imports=[helper.make_opsetid("", OPSET), *graph.domains()],
+        ir_version=9,
+        producer_name="hearfelt",
     )
     onnx.checker.check_model(model)
     file.parent.mkdir(parents=True, exist_ok=True)
