@@ -76,13 +76,11 @@ class FourBits(Graph):
         blocks = self.matrices[name]
         whole = numbers(blocks).reshape(*blocks.shape, BLOCK)
         pairs = whole[..., 0::2] | (whole[..., 1::2] << 4)  # the operator wants neighbours in a byte
+        half = self.constant(f"{name}.half", blocks["scale"].astype(np.float16).reshape(-1))
+        scale = self.add("Cast", [half], f"{name}.scale", to=1)  # kept at half the size, widened on loading
         product = self.add(
             "MatMulNBits",
-            [
-                value,
-                self.constant(f"{name}.w", pairs.astype(np.uint8)),
-                self.constant(f"{name}.scale", blocks["scale"].astype(np.float32).reshape(-1)),
-            ],
+            [value, self.constant(f"{name}.w", pairs.astype(np.uint8)), scale],
             f"{name}.product",
             domain=DOMAIN,
             K=blocks.shape[1] * BLOCK,
