@@ -82,6 +82,8 @@ def test_personal_data_is_masked_and_put_back(said: str, masked: str) -> None:
         "Will said he will be frank",
         "我在2024年5月24日付了199元,三四个人",
         "这位先生很生气，您好，我是客户",
+        "谢谢先生，你好，谢谢，马上总是这样，于是老师说我是高兴",
+        "你好，方便吗？我常总是等",
     ],
 )
 def test_what_is_no_personal_data_stays(said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -297,6 +298,16 @@ def test_a_pool_runs_in_its_threads_and_hands_errors_on() -> None:
     pool.close()
     assert pool.submit(lambda: 5).result(10) == 5, "a closed pool opens again"
     pool.close()
+
+
+def test_a_forgotten_pool_lets_its_threads_go() -> None:
+    pool = Pool(1)
+    thread = pool.submit(threading.current_thread).result(10)
+    assert thread.daemon and thread.is_alive()
+    del pool
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_time_of_a_dialogue_grows_with_its_turns_alone() -> None:

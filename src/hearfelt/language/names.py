@@ -66,10 +66,18 @@ _SAID_ZH = re.compile(
     rf"(?:我叫|名字(?:是|叫)|名叫|姓名(?:是|[:：])|他叫|她叫|叫做|本人|免贵姓|我姓|贵姓)({_FAMILY}[{_HAN}]{{1,2}}|{_FAMILY}"
     rf"|[{_HAN}]{{2,3}}(?![{_HAN}])|(?:{_WORD})(?![{_HAN}]))"
 )
-_HERE_ZH = re.compile(rf"(?:我是|这是|这里是|您好|你好)[,，]?({_FAMILY}[{_HAN}]{{1,2}})(?![{_HAN}])")
+_HERE_ZH = re.compile(rf"(?:我是|这是|这里是)({_FAMILY}[{_HAN}]{{1,2}})(?![{_HAN}])")
 _TITLE_ZH = re.compile(
-    rf"({_FAMILY}[{_HAN}]{{0,2}}?)(?:先生|女士|小姐|太太|老师|老師|经理|經理|医生|醫生|师傅|師傅|主任|教授|总|律师)"
+    rf"({_FAMILY}[{_HAN}]{{0,2}}?)(?:先生|女士|小姐|太太|老师|老師|经理|經理|医生|醫生|师傅|師傅|主任|教授|律师|总(?![是体共之算结会有得要觉]))"
 )
+_WORDS_ZH = """
+谢谢 感谢 马上 高兴 高级 常常 常见 方便 方面 方法 方式 于是 关于 由于 任何 任务
+万一 周末 周一 周二 周三 周四 周五 周六 周日 夏天 秋天 许多 曾经 何时 何况 何必
+顾客 白天 黄色 金额 金钱 毛病 石头 江湖 叶子 安全 温暖 成功 孔子 史上 程序 程度
+段时 段落 钱包 汤药 黎明 易怒 武器 贺卡 赖账 文字 文件 龙头 雷声 顾虑 余额 余下
+姜汤 范围 熊猫 田地 汪汪 丁点 董事 萧条 沈默 苏醒
+"""
+_PLAIN_ZH = frozenset(_WORDS_ZH.split())
 
 ROLE = re.compile(
     r"(?:(?:the )?(?:agent|customer|caller|callee|client|speaker|user|operator|doctor|patient|nurse|teacher|"
@@ -91,7 +99,8 @@ def named(text: str) -> Iterator[tuple[int, int]]:
                 yield start, end
     for pattern in (_SAID_ZH, _HERE_ZH, _TITLE_ZH):
         for match in pattern.finditer(text):
-            yield match.span(1)
+            if match.group(1)[:2] not in _PLAIN_ZH:
+                yield match.span(1)
 
 
 def parts(name: str) -> list[str]:

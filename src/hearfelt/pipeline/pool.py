@@ -48,6 +48,9 @@ class Pool:
             self._jobs.put(None)
         self._n_threads = 0
 
+    def __del__(self) -> None:
+        self.close()
+
 
 def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
     while True:
