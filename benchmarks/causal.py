@@ -1,6 +1,6 @@
 """Low-rank adapters on a small causal language model with random weights, on MELD beside the majority class.
 
-    python benchmarks/causal.py [--quick] [--base FOLDER] [--corpus meld] [--lines 4000] [--run FOLDER]
+    python benchmarks/causal.py [--quick] [--base FOLDER] [--corpus meld] [--lines 2000] [--run FOLDER]
 
 It shows that learning, answering and scoring hold together and what they cost on a CPU; it says nothing of a
 pretrained model, which ``--base`` names. Without it a Llama of 2 layers and 64 units is made with random
@@ -88,8 +88,8 @@ def measure(corpus: str, base: str, learnt: int, quick: bool, folder: Path) -> d
         rank=16,
         alpha=32,
         dropout=0.0,
-        window=2,
-        max_tokens=160,
+        window=1,
+        max_tokens=128,
         loop=CausalLoop(epochs=1, batch=16, accumulate=1, learning_rate=3e-3, bf16=False),
     )
     setting = Setting(DialogueRecipe(), table.labels, table.measures, folder, say, How(device="auto"))
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="200 lines to learn, 200 to score")
     parser.add_argument("--base", default="", help="folder of a causal language model (default: random)")
     parser.add_argument("--corpus", default="meld", help="a known corpus of dialogue, or a table")
-    parser.add_argument("--lines", type=int, default=4000, help="training lines")
+    parser.add_argument("--lines", type=int, default=2000, help="training lines")
     parser.add_argument("--run", type=Path, help="folder for checkpoints; gone on from")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:

