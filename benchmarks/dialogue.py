@@ -21,10 +21,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from hearfelt.datasets.dialogue import Dialogues, grouped  # noqa: E402
+from hearfelt.evaluation import metrics  # noqa: E402
 from hearfelt.training import changes, kinds  # noqa: E402
 from hearfelt.training.dialogue import run  # noqa: E402
 from hearfelt.training.watch import say  # noqa: E402
@@ -37,6 +40,13 @@ KEYS = {
     ("emorynlp", "context"): "emorynlp_context_wf1",
 }
 """Corpus and row to the name of its figure."""
+
+GAINS = {
+    ("meld", "text", "context"): "meld_context_gain",
+    ("meld", "context", "context+cues"): "meld_cues_gain",
+    ("emorynlp", "text", "context"): "emorynlp_context_gain",
+}
+"""Corpus and two rows to the name of what the second has more of weighted F1."""
 
 QUICK = {
     "text.frozen_layers": 6,
@@ -55,25 +65,47 @@ def cut(table: Dialogues) -> Dialogues:
     return replace(table, lines=tuple(kept))
 
 
-def measured(corpus: str, runs: Path, quick: bool) -> dict[str, dict[str, Any]]:
-    """The rows of a corpus that have a name."""
+def gain(table: Dialogues, folder: Path, one: str, other: str) -> tuple[float, float]:
+    """Interval of a difference in weighted F1: both rows answer the same 1,000 draws of test dialogues."""
+    lines = table.part("test")
+    found = {}
+    for name in (one, other):
+        with np.load(folder / "predictions" / f"{name}.npz") as stored:
+            found[name] = stored["classes"][stored["test"].argmax(axis=1)]
+    gold = np.array([line.label for line in lines])
+    differences = [
+        metrics.f1(gold[drawn], found[other][drawn], "weighted")
+        - metrics.f1(gold[drawn], found[one][drawn], "weighted")
+        for drawn in metrics.redrawn([line.dialogue for line in lines], 1000, 0)
+    ]
+    low, high = np.quantile(differences, [0.025, 0.975])
+    return round(float(low), 4), round(float(high), 4)
+
+
+def measured(corpus: str, runs: Path, quick: bool) -> tuple[Dialogues, dict[str, dict[str, Any]]]:
+    """A corpus and those of its rows that have a name."""
     recipe = kinds.plan(ROOT / "recipes" / "measured" / f"{corpus}.toml").recipe
     table = run.read(recipe, str(DATA))
     rows = [row for name, row in KEYS if name == corpus]
+    rows += [row for name, *two in GAINS if name == corpus for row in two if row not in rows]
     if quick:
         table, recipe = cut(table), changes.changed(recipe, QUICK)
-    return run.judged(rows, table, run.opened(recipe, table, runs / corpus, say))
+    return table, run.judged(rows, table, run.opened(recipe, table, runs / corpus, say))
 
 
 def figures(runs: Path, quick: bool) -> dict[str, Any]:
     """Everything that is printed, weighted F1 in [0, 1] with its interval."""
     found: dict[str, Any] = {}
     for corpus in dict.fromkeys(name for name, _ in KEYS):
-        rows = measured(corpus, runs, quick)
+        table, rows = measured(corpus, runs, quick)
         for (name, row), key in KEYS.items():
             if name == corpus:
                 found[key] = round(rows[row]["weighted_f1"], 4)
                 found[f"{key}_ci95"] = [round(end, 4) for end in rows[row]["weighted_f1_ci95"]]
+        for (name, one, other), key in GAINS.items():
+            if name == corpus:
+                found[key] = round(rows[other]["weighted_f1"] - rows[one]["weighted_f1"], 4)
+                found[f"{key}_ci95"] = gain(table, runs / corpus, one, other)
     chinese = run.stored_rows(runs / "cped")
     if chinese:
         best = max(chinese.values(), key=lambda row: row.get("dev_weighted_f1", 0.0))

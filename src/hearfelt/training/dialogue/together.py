@@ -183,6 +183,7 @@ class Pairs:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self._lines: list[Line] = []
+        self._cost_s = 0.0
         self._said: dict[tuple[int, bool, int], FloatArray] = {}
 
     def fit(self, lines: Sequence[Line]) -> Pairs:
@@ -193,8 +194,12 @@ class Pairs:
         """
         if list(lines) != self._lines:
             self._lines = list(lines)
-            self.__dict__.pop("_learnt", None)
+            for name in ("_learnt", "_cues", "_scale"):
+                self.__dict__.pop(name, None)
+            self._cost_s = 0.0
             self._said.clear()
+        elif "_learnt" in self.__dict__:  # another row has paid: this one costs as much
+            self.setting.encoders.spared_s += self._cost_s
         _ = self._learnt
         return self
 
@@ -250,6 +255,9 @@ class Pairs:
         def tell(text: str) -> None:
             setting.report(f"together {number}: {text}")
 
-        how = setting.how
-        engine.fit(lesson, recipe.together.loop, folder, how.watchers(tell, folder), how.device)
+        how, log = setting.how, folder / "log.jsonl"
+        before = len(log.read_text(encoding="utf-8").splitlines()) if log.is_file() else 0
+        history = engine.fit(lesson, recipe.together.loop, folder, how.watchers(tell, folder), how.device)
+        setting.encoders.spared_s += sum(epoch["s"] for epoch in history[:before])
+        self._cost_s += sum(epoch["s"] for epoch in history)
         return model, network
