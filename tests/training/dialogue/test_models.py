@@ -115,6 +115,12 @@ def test_an_encoder_says_what_the_bert_it_began_from_says(tiny_bert: Path) -> No
         np.testing.assert_allclose(vector, expected, atol=5e-3)  # the frozen layers are kept in 16 bits
 
 
+def test_an_encoder_says_how_much_it_cannot_read(tiny_bert: Path) -> None:
+    model = LineModel(TextOptions(start=str(tiny_bert), max_tokens=16), 3, seed=1)
+    assert model.unknown(["yes no"]) == 0
+    assert model.unknown(["yes 好 no 吗"]) == 0.5
+
+
 def test_a_long_line_keeps_its_beginning_and_its_end(tiny_bert: Path) -> None:
     model = LineModel(TextOptions(start=str(tiny_bert), max_tokens=8), 3, seed=1)
     ids = model.ids(["yes " + "day " * 50 + "no"])[0]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hearfelt.training.dialogue.base import Setting
 
 DONE = "learnt.json"
+UNREAD = 0.2
+"""Share of unknown pieces from which on a warning is due: another script gives nearly all."""
 
 
 class Encoders:
@@ -92,6 +94,12 @@ class Encoders:
         def tell(text: str) -> None:
             setting.report(f"encoder {number}: {text}")
 
+        strange = model.unknown([line.text for line in learnt[:500]])
+        if strange > UNREAD:
+            tell(
+                f"WARNING: the encoder {recipe.text.start!r} cannot read {100 * strange:.0f} % of the "
+                "pieces of these lines: set text.start to the folder of a BERT for their language"
+            )
         history = model.fit(
             [line.text for line in learnt],
             setting.targets(learnt),

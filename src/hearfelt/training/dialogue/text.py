@@ -178,6 +178,12 @@ class LineModel:
         """Token ids of each text."""
         return token_ids(self._tokenizer, texts, self._limit)
 
+    def unknown(self, texts: Sequence[str]) -> float:
+        """Share of the texts' pieces that the encoder has no vector for, in [0, 1]."""
+        strange = self._tokenizer.token_to_id("[UNK]")
+        pieces = [piece for ids in self.ids(texts) for piece in ids[1:-1]]
+        return float(np.mean([piece == strange for piece in pieces])) if pieces else 0.0
+
     def fit(
         self,
         texts: Sequence[str],
