@@ -98,10 +98,18 @@ def test_published_rows_stand_beside_with_their_sources(tmp_path: Path) -> None:
         (("--model", "majority", "--published", "none.csv"), "none.csv is not there"),
     ],
 )
-def test_bad_options_end_in_a_sentence(hearfelt: Run, table: Path, more: tuple[str, ...], said: str) -> None:
-    done = hearfelt("benchmark", "dialogue", "--corpus", table.name, *more)
-    assert done.returncode == 2
-    assert said in done.stderr and "Traceback" not in done.stderr
+def test_bad_options_end_in_a_sentence(
+    table: Path,
+    more: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from hearfelt.cli.app import run
+
+    monkeypatch.chdir(table.parent)
+    assert run(["benchmark", "dialogue", "--corpus", table.name, *more]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_server_that_is_down_is_said_and_nothing_learnt_is_lost(
