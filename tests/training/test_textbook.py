@@ -14,7 +14,7 @@ from hearfelt.cli.app import run
 from hearfelt.datasets import dialogue
 from hearfelt.errors import CorpusError, OptionError
 from hearfelt.models.textbook import TextbookModel, TextbookOptions
-from hearfelt.training import kinds, textbook
+from hearfelt.training import devices, kinds, textbook
 from hearfelt.training.dialogue.base import Setting
 from hearfelt.training.dialogue.models import build
 from hearfelt.training.dialogue.options import DialogueData, DialogueRecipe
@@ -84,6 +84,14 @@ def test_a_stopped_run_ends_as_one_in_one_go(tmp_path: Path, monkeypatch: pytest
             learn(recipe(epochs=6), LABELS, some, some, tmp_path / "cut", quiet, multi=False)
     again = learn(recipe(epochs=6), LABELS, some, some, tmp_path / "cut", quiet, multi=False)
     np.testing.assert_array_equal(again.predict_proba(some.texts), whole.predict_proba(some.texts))
+
+
+def test_a_batch_goes_where_the_network_is() -> None:
+    import torch
+
+    lesson = textbook.TextLesson(torch.nn.Linear(1, 1), [[2, 3], [4]], texts(), recipe())
+    moved = devices._moved(next(lesson.batches(0)), torch.device("meta"))
+    assert [part.device.type for part in moved] == ["meta"] * 3
 
 
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:

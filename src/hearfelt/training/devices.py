@@ -148,6 +148,8 @@ def _moved(value: Any, device: torch.device) -> Any:
         return value.to(device)
     if isinstance(value, Mapping):
         return {key: _moved(item, device) for key, item in value.items()}
+    if type(value) is tuple:
+        return tuple(_moved(item, device) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         parts = {f.name: _moved(getattr(value, f.name), device) for f in dataclasses.fields(value)}
         return dataclasses.replace(value, **parts)
