@@ -59,6 +59,7 @@ BEGUN = {
     "others_ravdess": "recipes/measured/others_ravdess.toml",
     "others_emodb": "recipes/measured/others_emodb.toml",
     "others_nemo": "recipes/measured/others_nemo.toml",
+    "others_savee": "recipes/measured/others_savee.toml",
 }
 UNSEEN = (
     ("others_emodb", "emodb"),
@@ -67,6 +68,7 @@ UNSEEN = (
     ("others_ravdess", "savee"),
     ("others_nemo", "nemo"),
     ("others_nemo", "savee"),
+    ("others_savee", "savee"),
     ("open", "ravdess"),
     ("open", "nemo"),
     ("open", "savee"),
