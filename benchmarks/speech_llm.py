@@ -276,8 +276,9 @@ def by_heart() -> dict[str, float]:
         },
         "speech-llm": {
             "sound.kind": "cnn",
-            "sound.options": {"channels": [4, 8], "width": 8},
+            "sound.options": {"channels": [4, 8], "width": 8, "dropout": 0.0},
             "lm.width": 32,
+            **dict.fromkeys(("adapter.dropout", "lm.dropout"), 0.0),
         },
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -349,7 +350,8 @@ def main() -> None:
     figures: dict[str, Any] = {}
     for name, row in table.items():
         if name == "joint":
-            figures |= {key: value for key, value in row.items() if "uar" in key or key == "folds"}
+            figures |= {key: value for key, value in row.items() if "uar" in key}
+            figures["joint_folds"] = row["folds"]
         elif isinstance(row, dict):
             ravdess = name.endswith("_ravdess")
             part, key = ("mean_over_folds", "ua") if ravdess else ("pooled", "uar")
