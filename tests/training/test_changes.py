@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.errors import OptionError
-from hearfelt.training import changes, recipe
+from hearfelt.training import changes, kinds, recipe
 from hearfelt.training.recipe import Recipe
 
 RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
@@ -41,12 +41,25 @@ def test_values_are_toml_or_else_texts() -> None:
     }
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in RECIPES.glob("*.toml") if p.stem != "words"))
-def test_a_recipe_written_as_toml_reads_back_the_same(name: str, tmp_path: Path) -> None:
-    loaded = changes.changed(
-        recipe.load(RECIPES / f"{name}.toml"), {"data.relabel": {"très 'sad'": "sadness"}}
+OF_NO_KIND = ("words", "words-zh", "common")
+"""Recipes of the text models have a command of their own; common.toml is part of others."""
+
+PUBLISHED = [p for p in sorted(RECIPES.rglob("*.toml")) if p.stem not in OF_NO_KIND]
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_a_recipe_written_as_toml_reads_back_the_same(path: Path, tmp_path: Path) -> None:
+    plan = kinds.plan(path)
+    (tmp_path / "again.toml").write_text(
+        kinds.to_toml(plan.kind, plan.recipe, "made\nby a test"), encoding="utf-8"
     )
-    (tmp_path / "again.toml").write_text(changes.to_toml(loaded, "made\nby a test"), encoding="utf-8")
+    again = kinds.plan(tmp_path / "again.toml")
+    assert (again.kind, again.recipe) == (plan.kind, plan.recipe)
+
+
+def test_a_label_with_quotes_reads_back_the_same(tmp_path: Path) -> None:
+    loaded = changes.changed(recipe.load(RECIPES / "base.toml"), {"data.relabel": {"très 'sad'": "sadness"}})
+    (tmp_path / "again.toml").write_text(changes.to_toml(loaded, ""), encoding="utf-8")
     assert recipe.load(tmp_path / "again.toml") == loaded
 
 

@@ -156,7 +156,7 @@ def test_a_folder_may_be_learnt_by_another_kind(own_clips: Path) -> None:
     plan, _ = command.prepare(order, lambda _: None)
     assert (plan.kind, plan.recipe.model.kind, plan.recipe.protocol.folds) == ("classical", "tree", 3)
     assert plan.recipe.data.labels == ("anger", "neutral", "sadness")
-    with pytest.raises(OptionError, match="unknown kind of recipe 'svm'; known: voice, network, classical"):
+    with pytest.raises(OptionError, match="unknown kind of recipe 'svm'; known: voice, network, speech-llm"):
         command.prepare(Order(str(own_clips), settings={"kind": "svm"}), lambda _: None)
 
 
@@ -247,7 +247,7 @@ def test_unknown_labels_are_refused_or_taken_by_the_recipe(own_clips: Path, tmp_
         ({"source": "RECIPE", "data": "CLIPS", "folds": (3,)}, "there is no fold 3: the protocol has 3"),
         (
             {"source": "RECIPE", "settings": {"kind": "neural"}},
-            "unknown kind of recipe 'neural'; known: voice, network, classical",
+            "unknown kind of recipe 'neural'; known: voice, network, speech-llm",
         ),
         ({"source": "RECIPE", "settings": {"model.sed": 1}}, r"unknown key in the recipe \[model\] 'sed'"),
         ({"source": "RECIPE", "settings": {"model.seed": 1}}, "set seed at the top of the recipe instead"),

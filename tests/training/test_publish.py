@@ -222,7 +222,7 @@ def test_what_is_not_finished_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     refused("a holds no final model: run the recipe with --stage final first")
     card = json.loads((run / "final" / "model.json").read_text()) | {"kind": "fusion"}
     (run / "final" / "model.json").write_text(json.dumps(card), encoding="utf-8")
-    refused("is of kind 'fusion': published are voice, network, classical, classical-multi")
+    refused("is of kind 'fusion': published are voice, network, speech-llm, scratch, classical")
     run = make(tmp_path / "b", {"emodb": 4}, kind="none")
     refused("b held nothing out, so nobody knows how good its model is: run it with a protocol such as")
     data = {"emodb": {"speakers": 4, "languages": ["de"], "licences": []}}

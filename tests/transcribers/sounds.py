@@ -12,6 +12,8 @@ from hearfelt.types import Audio
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _SYNCHRONOUS, _CHARS_UTF8, _RATE = 1, 1, 1
+_USUAL = {2: 100, 3: 50, 4: 50, 7: 0}
+"""espeak's volume, pitch, range and gap between words, as it has them by itself."""
 
 
 def say(text: str, *, words_per_minute: int = 130, voice: str = "en-us") -> Audio:
@@ -29,6 +31,8 @@ def say(text: str, *, words_per_minute: int = 130, voice: str = "en-us") -> Audi
     library.espeak_SetSynthCallback(callback)
     library.espeak_SetVoiceByName(voice.encode())
     library.espeak_SetParameter(_RATE, words_per_minute, 0)
+    for parameter, usual in _USUAL.items():  # whoever spoke before in this process may have changed them
+        library.espeak_SetParameter(parameter, usual, 0)
     data = text.encode()
     library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
     library.espeak_Synchronize()
