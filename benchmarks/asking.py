@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from hearfelt.labels import EKMAN7, emotion  # noqa: E402
-from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn  # noqa: E402
-from hearfelt.language.local import LocalOptions, TransformersChat  # noqa: E402
-from hearfelt.language.schema import explanation_schema, json_schema  # noqa: E402
+from hearfelt.language.chat.local import LocalOptions, TransformersChat  # noqa: E402
+from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn  # noqa: E402
+from hearfelt.language.judge.schema import explanation_schema, json_schema  # noqa: E402
 from hearfelt.types import Segment  # noqa: E402
 
 PROMPTS = ROOT / "src" / "hearfelt" / "language" / "prompts"

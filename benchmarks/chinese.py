@@ -25,8 +25,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from hearfelt.language.cped import LABELS  # noqa: E402
-from hearfelt.language.text import TextModel  # noqa: E402
+from hearfelt.language.words.cped import LABELS  # noqa: E402
+from hearfelt.language.words.text import TextModel  # noqa: E402
 from hearfelt.training.recipe import read  # noqa: E402
 from hearfelt.training.watch import say  # noqa: E402
 from hearfelt.training.words import chinese, chinese_release  # noqa: E402

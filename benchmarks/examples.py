@@ -34,9 +34,9 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from hearfelt.errors import OptionError  # noqa: E402
 from hearfelt.labels import canonical  # noqa: E402
-from hearfelt.language.examples import Examples, ShotOptions  # noqa: E402
-from hearfelt.language.question import Shot  # noqa: E402
-from hearfelt.language.similar import SentenceEncoder  # noqa: E402
+from hearfelt.language.judge.examples import Examples, ShotOptions  # noqa: E402
+from hearfelt.language.judge.question import Shot  # noqa: E402
+from hearfelt.language.judge.similar import SentenceEncoder  # noqa: E402
 
 DATA = Path(os.environ.get("HEARFELT_DATA", ROOT.parent / "shared" / "data")) / "text"
 WEIGHTS = (0.0, 0.5, 0.8, 1.0)

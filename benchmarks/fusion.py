@@ -31,7 +31,7 @@ from hearfelt.fusion.calibrate import balanced, ece, reliability_curve, softmax
 from hearfelt.fusion.combine import FusionOptions, conflict_score
 from hearfelt.fusion.conformal import METHODS, ConformalOptions, ConformalSets
 from hearfelt.labels import EKMAN7
-from hearfelt.language.divergence import jensen_shannon
+from hearfelt.language.judge.divergence import jensen_shannon
 
 DATA = Path(__file__).resolve().parent / "data" / "fusion.npz"
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)

@@ -37,7 +37,7 @@ import numpy as np
 
 from hearfelt.evaluation import metrics, protocols
 from hearfelt.labels import EKMAN7
-from hearfelt.language.text import TextModel
+from hearfelt.language.words.text import TextModel
 from hearfelt.training import command, deal, kinds, runfolder
 from hearfelt.training.command import Order
 from hearfelt.training.files import atomic

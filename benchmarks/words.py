@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from hearfelt.language.text import WEIGHTS, TextModel  # noqa: E402
+from hearfelt.language.words.text import WEIGHTS, TextModel  # noqa: E402
 from hearfelt.training.words import scores, tune  # noqa: E402
 from hearfelt.types import Segment  # noqa: E402
 

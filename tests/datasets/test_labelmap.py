@@ -9,7 +9,7 @@ from hearfelt.datasets import corpora, labelmap
 from hearfelt.datasets.labelmap import LabelMap
 from hearfelt.errors import CorpusError, OptionError
 from hearfelt.labels import CANONICAL, DIMENSIONS, EKMAN7, FURTHER
-from hearfelt.language.goemotions import EKMAN, LABELS
+from hearfelt.language.words.goemotions import EKMAN, LABELS
 from hearfelt.types import Example
 
 

@@ -16,8 +16,8 @@ import torch
 
 from hearfelt.errors import CorpusError, MissingExtraError, ModelError, OptionError
 from hearfelt.labels import EKMAN7
-from hearfelt.language.cped import EKMAN, LABELS, SENTIMENT, normalize
-from hearfelt.language.text import TextModel
+from hearfelt.language.words.cped import EKMAN, LABELS, SENTIMENT, normalize
+from hearfelt.language.words.text import TextModel
 from hearfelt.training import kinds
 from hearfelt.training.recipe import LoopOptions, read
 from hearfelt.training.watch import How

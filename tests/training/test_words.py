@@ -10,8 +10,8 @@ import pytest
 
 from hearfelt.errors import CorpusError, OptionError
 from hearfelt.labels import EKMAN7
-from hearfelt.language.goemotions import EKMAN, LABELS
-from hearfelt.language.text import TextModel
+from hearfelt.language.words.goemotions import EKMAN, LABELS
+from hearfelt.language.words.text import TextModel
 from hearfelt.types import Segment
 
 torch = pytest.importorskip("torch")

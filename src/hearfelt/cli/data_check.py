@@ -88,7 +88,7 @@ def check(
 
 def cache_folder(cache: Path | None) -> Path:
     """The folder that was named, else one in the user's cache."""
-    from hearfelt.language.cache import default_folder
+    from hearfelt.language.judge.cache import default_folder
 
     return cache if cache is not None else default_folder() / "data"
 

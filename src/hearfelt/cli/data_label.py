@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hearfelt.cli.labelling import Ears, Outcome
     from hearfelt.cli.progress import Progress
     from hearfelt.datasets.annotated import AnnotatedTable
-    from hearfelt.language.examples import Examples
-    from hearfelt.language.panel import Panel
+    from hearfelt.language.judge.examples import Examples
+    from hearfelt.language.judge.panel import Panel
 
 MODES = ("schema", "score")
 SAVE_EVERY_S = 60.0
@@ -77,9 +77,9 @@ def label(
     from hearfelt.cli import labelling
     from hearfelt.cli.progress import Progress
     from hearfelt.datasets.annotated import AnnotatedTable
-    from hearfelt.language.backends import BackendOptions, make
-    from hearfelt.language.judge import JudgeOptions
-    from hearfelt.language.panel import Panel
+    from hearfelt.language.chat.backends import BackendOptions, make
+    from hearfelt.language.judge.judge import JudgeOptions
+    from hearfelt.language.judge.panel import Panel
 
     if mode not in MODES:
         raise unknown_name("way to ask for labels", mode, MODES)
@@ -166,7 +166,7 @@ def _seconds(value: float) -> float:
 
 
 def _examples(table: Path | None, labels: Sequence[str], shots: int, balanced: bool) -> Examples | None:
-    from hearfelt.language.examples import ShotOptions, open_table
+    from hearfelt.language.judge.examples import ShotOptions, open_table
 
     options = ShotOptions(shots, balanced)
     return None if table is None else open_table(table, labels, options)

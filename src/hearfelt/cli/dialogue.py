@@ -101,8 +101,8 @@ def _options(corpus: str, recipe: Path | None, settings: list[str], models: list
 def _asked(
     table: Dialogues, llm: str, url: str, mode: str, limit: int | None, cues: bool
 ) -> dict[str, dict[str, Any]]:
-    from hearfelt.language.chat import OpenAIChat
-    from hearfelt.language.judge import Judge, JudgeOptions
+    from hearfelt.language.chat.openai import OpenAIChat
+    from hearfelt.language.judge.judge import Judge, JudgeOptions
     from hearfelt.training.dialogue import asked
     from hearfelt.training.watch import say
 

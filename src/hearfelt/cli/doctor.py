@@ -28,7 +28,7 @@ EXTRAS = (
 
 def doctor() -> int:
     """Say what is installed, which models are in use, what is missing and how to get it."""
-    from hearfelt.language.chat import OWN_KEY
+    from hearfelt.language.chat.openai import OWN_KEY
     from hearfelt.pipeline import weights
     from hearfelt.transcribers import whisper
     from hearfelt.transcribers.auto import WHISPER_ORDER, choose

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hearfelt.labels import DISPLAY
-from hearfelt.language.goemotions import EKMAN
+from hearfelt.language.words.goemotions import EKMAN
 from hearfelt.types import Evidence
 
 LANGUAGES = ("en", "zh")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hearfelt.errors import ChatError, NotAskedError
-from hearfelt.language.budget import Budget, BudgetOptions, Metered, most_tokens
-from hearfelt.language.judge import Judge, JudgeItem, Question
+from hearfelt.language.judge.budget import Budget, BudgetOptions, Metered, most_tokens
+from hearfelt.language.judge.judge import Judge, JudgeItem, Question
 from hearfelt.pipeline.pool import Pool
 from hearfelt.types import Asked, Estimate, Evidence
 

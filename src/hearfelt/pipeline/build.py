@@ -14,11 +14,11 @@ from hearfelt.errors import OptionError, unknown_name
 from hearfelt.features.cues import Population
 from hearfelt.features.frames import FrameFeatures
 from hearfelt.fusion.combine import Fuser
-from hearfelt.language.examples import Examples
-from hearfelt.language.judge import Judge, JudgeOptions
-from hearfelt.language.panel import Panel
-from hearfelt.language.readers import Readers
-from hearfelt.language.text import TextModel, TextOptions
+from hearfelt.language.judge.examples import Examples
+from hearfelt.language.judge.judge import Judge, JudgeOptions
+from hearfelt.language.judge.panel import Panel
+from hearfelt.language.words.readers import Readers
+from hearfelt.language.words.text import TextModel, TextOptions
 from hearfelt.models import writing
 from hearfelt.models.onnx import VoiceModel
 from hearfelt.models.writing import WriterModel
@@ -172,7 +172,7 @@ def _fusion_options(options: RecognizerOptions) -> dict[str, Any]:
 def _judge(options: RecognizerOptions) -> Judge | None:
     if options.llm is None:
         return None
-    from hearfelt.language.backends import BackendOptions, make
+    from hearfelt.language.chat.backends import BackendOptions, make
 
     asked = BackendOptions(
         url=options.llm_url,
@@ -197,7 +197,7 @@ def _examples(options: RecognizerOptions, labels: Sequence[str]) -> Examples | N
     """The labelled utterances that are shown to a language model."""
     if options.examples is None:
         return None
-    from hearfelt.language.examples import ShotOptions, open_table
+    from hearfelt.language.judge.examples import ShotOptions, open_table
 
     chosen = ShotOptions(options.shots, options.balanced_shots)
     return open_table(Path(options.examples), labels, chosen, keep=options.llm_cache)

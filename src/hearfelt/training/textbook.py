@@ -20,7 +20,7 @@ from torch import Tensor
 from hearfelt.datasets import dialogue
 from hearfelt.errors import CorpusError, unknown_name
 from hearfelt.evaluation import metrics
-from hearfelt.language.goemotions import LABELS
+from hearfelt.language.words.goemotions import LABELS
 from hearfelt.models import textbook
 from hearfelt.models.textbook import TextbookModel, TextbookOptions, Vocabulary
 from hearfelt.training import engine, runfolder

@@ -11,8 +11,8 @@ pytest.importorskip("torch")
 from hearfelt.datasets.dialogue import Dialogues, Line
 from hearfelt.errors import ChatError
 from hearfelt.language.base import Reply
-from hearfelt.language.chat import QueueChat
-from hearfelt.language.judge import Judge, JudgeOptions
+from hearfelt.language.chat.openai import QueueChat
+from hearfelt.language.judge.judge import Judge, JudgeOptions
 from hearfelt.training.dialogue import asked
 
 LABELS = ("anger", "joy")

@@ -135,7 +135,7 @@ def test_the_shipped_text_model_can_be_learnt_on() -> None:
     import onnx
     from onnx import numpy_helper
 
-    from hearfelt.language.text import WEIGHTS, TextModel
+    from hearfelt.language.words.text import WEIGHTS, TextModel
     from hearfelt.training.words import dequantise
 
     parts = {p.name: p for p in onnx.load(str(WEIGHTS / "model.onnx")).graph.initializer}

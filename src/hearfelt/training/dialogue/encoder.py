@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from hearfelt.errors import MissingExtraError, ModelError
-from hearfelt.language.goemotions import normalize
-from hearfelt.language.text import WEIGHTS
+from hearfelt.language.words.goemotions import normalize
+from hearfelt.language.words.text import WEIGHTS
 from hearfelt.training.words import dequantise
 
 State = Mapping[str, Tensor]

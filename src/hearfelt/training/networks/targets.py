@@ -156,7 +156,7 @@ def _texts(task: Task, examples: Sequence[Example]) -> npt.NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def _reader() -> Any:
-    from hearfelt.language.text import TextModel
+    from hearfelt.language.words.text import TextModel
 
     return TextModel.load()
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from hearfelt.datasets import dialogue
 from hearfelt.errors import CorpusError, OptionError
-from hearfelt.language.cped import LABELS, normalize
+from hearfelt.language.words.cped import LABELS, normalize
 from hearfelt.training import engine
 from hearfelt.training.devices import Device
 from hearfelt.training.engine import Step

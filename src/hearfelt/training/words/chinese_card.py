@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hearfelt.language.cped import EKMAN
+from hearfelt.language.words.cped import EKMAN
 
 
 def page(card: Mapping[str, Any]) -> str:

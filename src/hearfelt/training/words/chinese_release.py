@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from hearfelt.evaluation import metrics
 from hearfelt.labels import EKMAN7
-from hearfelt.language.cped import EKMAN, LABELS
-from hearfelt.language.text import TextModel
+from hearfelt.language.words.cped import EKMAN, LABELS
+from hearfelt.language.words.text import TextModel
 from hearfelt.training import runfolder
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.watch import Report

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.errors import HearfeltError
-from hearfelt.language.cped import LABELS
+from hearfelt.language.words.cped import LABELS
 from hearfelt.training import runfolder
 from hearfelt.training.recipe import read
 from hearfelt.training.watch import How, Report, say

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.labels import EKMAN7
-from hearfelt.language.goemotions import LABELS
-from hearfelt.language.identify import words as words_of
-from hearfelt.language.text import TextModel
+from hearfelt.language.words.goemotions import LABELS
+from hearfelt.language.words.identify import words as words_of
+from hearfelt.language.words.text import TextModel
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.words import quantise
 from hearfelt.training.words import scores as measures

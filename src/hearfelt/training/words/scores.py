@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.labels import EKMAN7
-from hearfelt.language.goemotions import EKMAN, LABELS
+from hearfelt.language.words.goemotions import EKMAN, LABELS
 
 Array = npt.NDArray[Any]
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.errors import CorpusError
-from hearfelt.language.goemotions import LABELS, normalize
+from hearfelt.language.words.goemotions import LABELS, normalize
 from hearfelt.training.words.scores import f1, sigmoid, thresholds
 
 if TYPE_CHECKING:

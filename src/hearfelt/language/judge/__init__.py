@@ -1,0 +1,1 @@
+"""The judge: what is asked, in which ways, at what cost, and what is accepted."""

@@ -1,0 +1,1 @@
+"""Personal data: found, masked before it leaves, put back afterwards."""

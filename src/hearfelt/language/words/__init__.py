@@ -1,0 +1,1 @@
+"""The shipped text models, and which language a text is in."""
