@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 
 import espeakng_loader
@@ -37,5 +38,8 @@ def say(text: str, *, words_per_minute: int = 130, voice: str = "en-us") -> Audi
     library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
     library.espeak_Synchronize()
     library.espeak_Terminate()
+    # Loaded anew each time: it keeps a flutter and a phase from one utterance to the next.
+    close = getattr(_ctypes, "dlclose", None) or getattr(_ctypes, "FreeLibrary")  # noqa: B009
+    close(library._handle)
     sound = np.concatenate(pieces).astype(np.float32) / 32768
     return Audio(soxr.resample(sound, rate_hz, 16000).astype(np.float32), 16000)

@@ -28,7 +28,9 @@ def dialogue(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Set a key of the recipe; may be given again.")
     ] = None,
-    llm: Annotated[str | None, typer.Option(help="Ask this language model as one more row.")] = None,
+    llm: Annotated[
+        str | None, typer.Option(help="Ask this language model as one more row; also transformers:FOLDER.")
+    ] = None,
     llm_url: Annotated[str, typer.Option(help="Its OpenAI-style server.")] = "http://localhost:8080/v1",
     llm_mode: Annotated[str, typer.Option(help="How it is asked: schema or score.")] = "schema",
     llm_cues: Annotated[bool, typer.Option("--llm-cues", help="Tell it the measures in words.")] = False,
@@ -101,12 +103,12 @@ def _options(corpus: str, recipe: Path | None, settings: list[str], models: list
 def _asked(
     table: Dialogues, llm: str, url: str, mode: str, limit: int | None, cues: bool
 ) -> dict[str, dict[str, Any]]:
-    from hearfelt.language.chat.openai import OpenAIChat
+    from hearfelt.language.chat.backends import BackendOptions, make
     from hearfelt.language.judge.judge import Judge, JudgeOptions
     from hearfelt.training.dialogue import asked
     from hearfelt.training.watch import say
 
-    judge = Judge(OpenAIChat(llm, url), JudgeOptions(labels=table.labels, mode=mode))
+    judge = Judge(make(llm, BackendOptions(url=url)), JudgeOptions(labels=table.labels, mode=mode))
     name = f"{judge.source}{' + cues' if cues else ''}"
     return {name: asked.row(table, judge, limit, say, cues=cues)}
 
