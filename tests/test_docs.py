@@ -57,13 +57,22 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
+def commands_of(readme: str) -> list[str]:
+    lines = [line for block in blocks(readme, "") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("hearfelt ") and "--llm" not in line]
+
+
 @pytest.mark.parametrize("readme", READMES)
 def test_commands_of_the_readme(readme: str, desk: Path) -> None:
-    lines = [line for block in blocks(readme, "") for line in block.splitlines()]
-    commands = [line for line in lines if line.startswith("hearfelt ") and "--llm" not in line]
+    commands = commands_of(readme)
     assert len(commands) >= 5
+    run_before = set() if readme == READMES[0] else set(commands_of(READMES[0]))
     for command in commands:
-        run([sys.executable, "-m", *shlex.split(command)], desk)
+        if command not in run_before:
+            run([sys.executable, "-m", *shlex.split(command)], desk)
+
+
+def test_the_commands_of_the_readme_write_what_it_says(desk: Path) -> None:
     for name in ("report/report.html", "reports/report.json", "functionals.csv"):
         assert (desk / name).is_file()
 
