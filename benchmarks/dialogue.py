@@ -5,7 +5,7 @@
 The recipes ``recipes/measured/meld.toml`` and ``emorynlp.toml`` are learnt in ``FOLDER/meld`` and
 ``FOLDER/emorynlp`` (an hour of one core; what is there is not learnt again) and scored as
 ``hearfelt benchmark dialogue`` does: epochs, temperature and shift are chosen on the dev part, the test part
-is read once. ``meld_context_wf1`` is the row ``context``, ``meld_context_cues_wf1`` the row ``context+cues``.
+is read once. Each ``…_wf1`` is the row of its name (``meld_context_cues_wf1``: ``context+cues``).
 ``cped_macro_f1`` is that of a run on CPED in ``FOLDER/cped``, else the Chinese text model's as ``chinese.py``
 measured it last (``cped_from`` says which). ``--quick`` learns next to nothing from 60 dialogues and is
 tested on 30: it shows that everything runs, its figures mean nothing.
@@ -39,6 +39,7 @@ KEYS = {
     ("meld", "text"): "meld_text_wf1",
     ("meld", "context"): "meld_context_wf1",
     ("meld", "context+cues"): "meld_context_cues_wf1",
+    ("meld", "fused"): "meld_fused_wf1",
     ("emorynlp", "context"): "emorynlp_context_wf1",
 }
 """Corpus and row to the name of its figure."""

@@ -102,10 +102,7 @@ def run_folds(
     how: How | None = None,
 ) -> HeldOut:
     """Learn and judge each fold not done yet; what all finished folds said."""
-    for number, split in enumerate(folds):
-        folder = out / f"fold{number}"
-        if (only and number not in only) or (folder / "heldout.npz").is_file():
-            continue
+    for number, split, folder in scored.unfinished(folds, out, only, "heldout.npz"):
         held = _judged(recipe, clips, split, folder / "model", report, number)
         with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
             held.save(stream)

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hearfelt.datasets.splits import Split
 from hearfelt.errors import OptionError
 from hearfelt.evaluation import metrics, protocols
 from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.training.files import atomic, write_json
 from hearfelt.types import Example
+
+
+def unfinished(
+    folds: Sequence[Split], out: Path, only: Sequence[int], done: str
+) -> Iterator[tuple[int, Split, Path]]:
+    """Number, split and folder of each fold that is still to be learnt.
+
+    Args:
+        only: these folds alone; all where it is empty.
+        done: the file that a fold writes last.
+    """
+    for number, split in enumerate(folds):
+        folder = out / f"fold{number}"
+        if (not only or number in only) and not (folder / done).is_file():
+            yield number, split, folder
 
 
 def held_out(

@@ -26,7 +26,7 @@ class TextLoop(LoopOptions):
 
 
 @dataclass(frozen=True)
-class ContextLoop(LoopOptions):
+class ContextLoop(TextLoop):
     """The optimisation of the context network; ``batch`` counts dialogues."""
 
     epochs: int = 12
@@ -34,11 +34,12 @@ class ContextLoop(LoopOptions):
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warm_up: float = 0.2
-    smoothing: float = 0.05
-    average: float = 0.98
-    clip_norm: float = 1.0
-    bf16: bool = False
     patience: int = 4
+
+
+def _check_balance(balance: float) -> None:
+    if not 0 <= balance <= 1:
+        raise OptionError(f"balance={balance}: it lies in 0 (as lines come) to 1 (labels alike)")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,7 @@ class TextOptions:
                 f"frozen_layers={self.frozen_layers}, max_tokens={self.max_tokens}, dropout={self.dropout}: "
                 "at least 0 layers, at least 8 tokens, a dropout in 0 to 1"
             )
-        if not 0 <= self.balance <= 1:
-            raise OptionError(f"balance={self.balance}: it lies in 0 (as lines come) to 1 (labels alike)")
+        _check_balance(self.balance)
 
 
 @dataclass(frozen=True)
@@ -106,24 +106,15 @@ class ContextOptions:
             )
         if self.heads < 1 or self.width % self.heads:
             raise OptionError(f"width={self.width}, heads={self.heads}: the width must divide by the heads")
-        if not 0 <= self.balance <= 1:
-            raise OptionError(f"balance={self.balance}: it lies in 0 (as lines come) to 1 (labels alike)")
+        _check_balance(self.balance)
 
 
 @dataclass(frozen=True)
-class TogetherLoop(LoopOptions):
+class TogetherLoop(TextLoop):
     """The optimisation of both together; ``batch`` counts dialogues."""
 
-    epochs: int = 4
     batch: int = 6
     learning_rate: float = 2e-4
-    weight_decay: float = 0.01
-    warm_up: float = 0.1
-    smoothing: float = 0.05
-    average: float = 0.98
-    clip_norm: float = 1.0
-    bf16: bool = False
-    patience: int = 2
 
 
 @dataclass(frozen=True)

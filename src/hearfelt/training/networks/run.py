@@ -63,10 +63,7 @@ def run_folds(
     how: How | None = None,
 ) -> dict[str, Any]:
     """Train and judge each fold not done yet; the scores of all finished folds."""
-    for number, split in enumerate(folds):
-        folder = out / f"fold{number}"
-        if (only and number not in only) or (folder / "answers.npz").is_file():
-            continue
+    for number, split, folder in scored.unfinished(folds, out, only, "answers.npz"):
         network = model.learnt(recipe, clips, split.train, folder, _named(report, f"fold {number}"), how)
         said = lesson.answers(network, clips, split.test)
         with atomic(folder / "answers.npz") as part, part.open("wb") as stream:

@@ -63,19 +63,17 @@ def run_folds(
     how: How | None = None,
 ) -> dict[str, Any]:
     """Train and judge each fold not done yet; the scores of all finished folds."""
-    for number, split in enumerate(folds):
-        folder = out / f"fold{number}"
-        if (only and number not in only) or (folder / "answers.npz").is_file():
-            continue
+    for number, split, folder in scored.unfinished(folds, out, only, "answers.npz"):
         if isinstance(recipe, SpeechLlmRecipe):
             sound.check_unheard(recipe.sound, number, [clips.examples[i] for i in split.test])
         network = model.learnt(recipe, clips, split.train, folder, _named(report, f"fold {number}"), how)
         model.write(network, recipe, folder, onnx=False)
         said = lesson.scores(network, clips, split.test)
-        with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
-            np.savez(stream, scores=said, test=np.array(split.test))
         with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
             held_out(network, clips, split.test, said, number).save(stream)
+        # Last, for it says that the fold is done.
+        with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
+            np.savez(stream, scores=said, test=np.array(split.test))
         found = protocols.by_group(protocols.load(folder / "heldout.npz"))
         report(f"fold {number}: UAR {found['all']['uar']:.3f}")
     return collect(recipe, clips, out)
