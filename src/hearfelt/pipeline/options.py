@@ -8,7 +8,7 @@ from typing import Any
 
 from hearfelt.audio.vad import VadOptions
 from hearfelt.errors import OptionError, unknown_name
-from hearfelt.language.privacy.mask import public_url
+from hearfelt.web.address import public_url
 
 PROFILES = ("research", "commercial")
 LANGUAGES = ("en", "zh")

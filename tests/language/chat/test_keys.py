@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from hearfelt.errors import ChatError, OptionError
-from hearfelt.language.chat.keys import Key
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat
 from hearfelt.language.chat.pace import Pace
 
@@ -59,32 +57,6 @@ def test_a_wrong_key_of_a_file_is_never_shown(chat_server: ChatServer, tmp_path:
 def test_a_key_file_must_hold_a_key(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(OptionError, match=f"the key file .*key {message}"):
         OpenAIChat("tiny", "localhost:1", key_file=written(tmp_path, text))
-
-
-def test_a_key_file_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"cannot be read \(No such file or directory\): name a file that"):
-        Key(file=tmp_path / "missing")
-    with pytest.raises(OptionError, match=r"cannot be read \(Is a directory\)"):
-        Key(file=tmp_path)
-    binary = written(tmp_path, "")
-    binary.write_bytes(b"\xff\xfe")
-    with pytest.raises(OptionError, match=r"cannot be read \(it is no text\)"):
-        Key(file=binary)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="file modes as POSIX has them")
-def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    file = written(tmp_path, "secret", mode=0o644)
-    with pytest.raises(OptionError, match=rf"the key file {file} can be read by others: chmod 600 {file}"):
-        Key(file=file)
-
-
-def test_a_key_of_odd_characters_is_refused(tmp_path: Path) -> None:
-    key = Key(file=written(tmp_path, "two words"))
-    with pytest.raises(OptionError, match="key holds spaces or odd characters: set it anew") as caught:
-        key.value(safe=True)
-    assert "two words" not in str(caught.value)
-    assert key.hide("is two words, sk-abcdefgh") == "is ***, ***"
 
 
 class Clock:

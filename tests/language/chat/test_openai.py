@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 
 import pytest
 
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.language.base import Reply
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat, QueueChat
-from hearfelt.language.chat.wire import endpoint, retry_after_s
 from hearfelt.language.judge.schema import json_schema, plain_schema
 
 from ..conftest import ChatServer
@@ -55,30 +52,6 @@ def test_without_a_schema_none_is_sent_and_log_probabilities_are_read(chat_serve
     )
     body = chat_server.asked(url)[0]["body"]
     assert "response_format" not in body and body["logprobs"] is True
-
-
-@pytest.mark.parametrize(
-    ("given", "wanted"),
-    [
-        ("localhost:8000", "http://localhost:8000/v1/chat/completions"),
-        ("http://h:1/", "http://h:1/v1/chat/completions"),
-        ("https://h/v1", "https://h/v1/chat/completions"),
-        ("https://h/api/v3/", "https://h/api/v3/chat/completions"),
-        ("https://h/v1/chat/completions", "https://h/v1/chat/completions"),
-        ("https://h/d/chat/completions?api-version=2", "https://h/d/chat/completions?api-version=2"),
-    ],
-)
-def test_addresses_are_taken_as_people_write_them(given: str, wanted: str) -> None:
-    assert endpoint(given) == wanted
-
-
-@pytest.mark.parametrize(
-    "url", ["", "ftp://h", "http://", "http://h:99999", "http://u:secret@h:x", "u:secret@h:x", "http://[::1"]
-)
-def test_what_is_no_address_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(OptionError, match="is no address of a chat server; give one such as http") as caught:
-        endpoint(url)
-    assert "secret" not in str(caught.value)
 
 
 def test_a_model_needs_a_name() -> None:
@@ -206,16 +179,6 @@ def test_a_server_that_refuses_options_is_asked_without_them(chat_server: ChatSe
 def test_what_is_no_answer(chat_server: ChatServer, mode: str, message: str) -> None:
     with pytest.raises(ChatError, match=message):
         chat(chat_server.url(mode)).chat(QUESTION)
-
-
-def test_retry_after_is_a_number_or_a_date() -> None:
-    assert retry_after_s("12") == 12
-    assert retry_after_s(None) is None
-    assert retry_after_s("soon") is None
-    later = datetime.now(timezone.utc) + timedelta(seconds=60)
-    wait_s = retry_after_s(format_datetime(later, usegmt=True))
-    assert wait_s is not None and 57 < wait_s <= 60
-    assert retry_after_s("Thu, 01 Jan 1970 00:00:00 GMT") == 0
 
 
 def test_a_queue_gives_its_replies_and_keeps_the_questions() -> None:

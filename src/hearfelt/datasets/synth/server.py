@@ -5,15 +5,10 @@ Text and instructions leave this machine only where the user names a remote addr
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import os
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import numpy as np
@@ -23,6 +18,9 @@ from hearfelt.datasets.synth import level
 from hearfelt.datasets.synth.base import checked_intensity, checked_text
 from hearfelt.errors import AudioError, OptionError, SpeechError, unknown_name
 from hearfelt.types import Audio
+from hearfelt.web.address import endpoint, is_local, is_safe, public_url
+from hearfelt.web.answer import message_of, retry_after_s
+from hearfelt.web.key import Key
 
 OWN_KEY = "HEARFELT_TTS_KEY"
 """Environment variable whose key goes to whatever server is named; looked at first."""
@@ -95,11 +93,11 @@ class ServerVoice:
     ) -> None:
         if not model.strip() or not voice.strip():
             raise OptionError("the speech server needs the name of a model and of a voice that it knows")
-        self._endpoint = endpoint(url)
+        self._endpoint = endpoint(url, "/audio/speech", "a speech server")
         self.url = public_url(self._endpoint)
         self.model, self.voice, self.language, self.options = model, voice, language, options
         self.speaker = f"{model}-{voice}"
-        self._key_env = key_env
+        self._key = Key(OWN_KEY, key_env)
 
     def speak(self, text: str, emotion: str, intensity: float = 1.0, seed: int = 0) -> Audio:
         """See `base.Voice`; the seed is the server's business and is not sent.
@@ -148,7 +146,7 @@ class ServerVoice:
         timeout = httpx.Timeout(limit_s, connect=min(limit_s, 10.0))
         try:
             with (
-                httpx.Client(trust_env=not _is_local(self._endpoint), timeout=timeout) as client,
+                httpx.Client(trust_env=not is_local(self._endpoint), timeout=timeout) as client,
                 client.stream("POST", self._endpoint, json=body, headers=self._authorization()) as response,
             ):
                 answer = bytearray()
@@ -177,24 +175,18 @@ class ServerVoice:
         )
 
     def _authorization(self) -> dict[str, str]:
-        key = os.environ.get(OWN_KEY, "").strip()
-        if not key and (self._endpoint.startswith("https:") or _is_local(self._endpoint)):
-            key = os.environ.get(self._key_env, "").strip()
-        if not key:
-            return {}
-        if not key.isascii() or any(character.isspace() for character in key):
-            raise SpeechError(
-                f"the key in {OWN_KEY} or {self._key_env} holds spaces or odd characters: set it anew"
-            )
-        return {"Authorization": f"Bearer {key}"}
+        try:
+            key = self._key.value(safe=is_safe(self._endpoint))
+        except OptionError as error:
+            raise SpeechError(str(error)) from None
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
     def _refusal(self, status: int, answer: bytes) -> SpeechError:
-        said = self._quote(answer)
+        said = self._key.quote(message_of(answer))
         tries = self.options.retries + 1
         if status in (401, 403):
             return SpeechError(
-                f"{self.url} refuses the key ({status}){said}: "
-                f"set {OWN_KEY} or {self._key_env} to a valid one"
+                f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
             )
         if status == 404:
             return SpeechError(
@@ -211,27 +203,9 @@ class ServerVoice:
             f"{self.url} refuses the text ({status}){said}: check --model, --voice and the text"
         )
 
-    def _quote(self, answer: bytes) -> str:
-        """The server's own words, short, without control characters and without any key."""
-        text = answer[:20_000].decode("utf-8", "replace")
-        try:
-            data = json.loads(text)
-            error = data.get("error", data.get("detail", data)) if isinstance(data, dict) else data
-            said = error["message"] if isinstance(error, dict) and "message" in error else error
-            text = said if isinstance(said, str) else json.dumps(said)
-        except (ValueError, RecursionError):
-            pass  # not JSON: its own words as they are
-        text = re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()
-        for name in (OWN_KEY, self._key_env):
-            if key := os.environ.get(name, "").strip():
-                text = text.replace(key, "***")
-        text = re.sub(r"\b(sk|key)-[\w*.-]{6,}", "***", text)[:200]
-        return f": {text!r}" if text else ""
-
     def _wait(self, status: int, headers: httpx.Headers, attempt: int) -> None:
-        asked = headers.get("retry-after", "").strip()
-        named = re.fullmatch(r"\d+(\.\d+)?", asked)
-        wait_s = float(asked) if named else self.options.backoff_s * 2**attempt
+        asked = retry_after_s(headers.get("retry-after"))
+        wait_s = asked if asked is not None else self.options.backoff_s * 2**attempt
         if wait_s > self.options.max_wait_s:
             raise SpeechError(
                 f"{self.url} is busy ({status}) and asks to wait {wait_s:.0f} s, "
@@ -244,7 +218,7 @@ class ServerVoice:
             sound = audio.read(_with_sizes(answer), sample_rate_hz=RATE_HZ)[0]
         except AudioError:
             raise SpeechError(
-                f"{self.url} answered, but with no sound{self._quote(answer[:300])}: "
+                f"{self.url} answered, but with no sound{self._key.quote(message_of(answer[:300]))}: "
                 "is it '/v1/audio/speech'?"
             ) from None
         samples = sound.samples.astype(np.float64)
@@ -275,45 +249,6 @@ def instructions(emotion: str, intensity: float = 1.0) -> str:
         f"Speak {MANNERS[emotion]}. The emotion is {strength} audible. Say the words exactly as they are, "
         "without laughter, sobs or any other sound before or after them."
     )
-
-
-def endpoint(url: str) -> str:
-    """The address of the speech call for a server named in any usual way.
-
-    Raises:
-        OptionError: it is no http or https address.
-    """
-    text = url.strip()
-    if "://" not in text:
-        text = f"http://{text}"
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
-    except ValueError:
-        known = False
-    if not known:
-        raise OptionError(
-            f"{url.strip()[:80]!r} is no address of a speech server; "
-            "give one such as http://localhost:8000/v1"
-        )
-    path = parts.path.rstrip("/")
-    if not path.endswith("/audio/speech"):
-        path = f"{path or '/v1'}/audio/speech"
-    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
-
-
-def public_url(url: str) -> str:
-    """An address without name, password, query and fragment, fit for a message or a table."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _with_sizes(answer: bytes) -> bytes:

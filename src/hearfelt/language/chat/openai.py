@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,22 +12,22 @@ from typing import Any
 
 from hearfelt.errors import ChatError, ContextError, OptionError
 from hearfelt.language.base import Message, Reply
-from hearfelt.language.chat.keys import OWN_KEY, Key
 from hearfelt.language.chat.pace import Pace
 from hearfelt.language.chat.transport import BrokenOff, Response, Transport
 from hearfelt.language.chat.wire import (
     NoAnswer,
     context_limit,
-    endpoint,
     letter_scores,
-    message_of,
     read_reply,
-    retry_after_s,
     too_long,
 )
 from hearfelt.language.judge.schema import plain_schema
+from hearfelt.web.address import endpoint
+from hearfelt.web.answer import message_of, retry_after_s
+from hearfelt.web.key import Key
 
-__all__ = ["OWN_KEY", "ChatOptions", "OpenAIChat", "QueueChat"]
+OWN_KEY = "HEARFELT_LLM_KEY"
+"""Environment variable whose key goes to whatever server is named; looked at first."""
 
 _OPTIONAL = {
     "response_format": ("response_format", "json_schema", "schema", "structured"),
@@ -82,8 +81,8 @@ class ChatOptions:
 class OpenAIChat:
     """A server that speaks ``POST …/chat/completions``: OpenAI, vLLM, Ollama, llama.cpp and others.
 
-    The key comes from a file where one is named, else from the environment (`keys.Key`). No key is ever part
-    of a message, a cache entry or a log.
+    The key comes from a file where one is named, else from the environment (`web.key.Key`). No key is ever
+    part of a message, a cache entry or a log.
 
     Args:
         model: name of the model on the server.
@@ -114,8 +113,10 @@ class OpenAIChat:
         self.name = model
         self.options = options
         self.max_context_tokens: int | None = None
-        self._key = Key(key_env, key_file)
-        self._transport = Transport(endpoint(url), options.timeout_s, options.max_reply_bytes)
+        self._key = Key(OWN_KEY, key_env, key_file)
+        self._transport = Transport(
+            endpoint(url, "/chat/completions", "a chat server"), options.timeout_s, options.max_reply_bytes
+        )
         self.url = self._transport.url
         self._pace = Pace(options.requests_per_minute)
         self._top_logprobs = options.top_logprobs
@@ -249,7 +250,7 @@ class OpenAIChat:
         return False
 
     def _refusal(self, got: Response) -> ChatError:
-        status, said = got.status, self._quote(message_of(got.body))
+        status, said = got.status, self._key.quote(message_of(got.body))
         if status in (401, 403):
             return ChatError(
                 f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
@@ -270,11 +271,6 @@ class OpenAIChat:
             )
         return ChatError(f"{self.url} refuses the question ({status}){said}")
 
-    def _quote(self, message: str) -> str:
-        """The server's own words, short, without control characters and without any key."""
-        said = self._key.hide(re.sub(r"[\x00-\x1f\x7f]+", " ", message).strip())[:200]
-        return f": {said!r}" if said else ""
-
     def _wait(self, status: int, retry_after: str | None, attempt: int) -> None:
         asked = retry_after_s(retry_after)
         wait_s = asked if asked is not None else self.options.backoff_s * 2**attempt * random.uniform(1, 1.25)
@@ -290,7 +286,7 @@ class OpenAIChat:
             said = got.stream.error
             if too_long(400, said.encode()):
                 raise self._too_long(said.encode())
-            raise ChatError(f"{self.url} failed midway through its answer{self._quote(said)}")
+            raise ChatError(f"{self.url} failed midway through its answer{self._key.quote(said)}")
         try:
             reply, alternatives = got.stream.reply() if got.stream is not None else read_reply(got.body)
         except NoAnswer as error:

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from hearfelt.errors import ChatError
-from hearfelt.language.chat.wire import NoAnswer, Stream, is_local
-from hearfelt.language.privacy.mask import public_url
+from hearfelt.language.chat.wire import NoAnswer, Stream
+from hearfelt.web.address import is_local, is_safe, public_url
 
 
 class BrokenOff(Exception):
@@ -46,7 +46,7 @@ class Transport:
     def __init__(self, endpoint: str, timeout_s: float, max_reply_bytes: int) -> None:
         self.url = public_url(endpoint)
         self.local = is_local(endpoint)
-        self.safe = self.local or endpoint.startswith("https:")
+        self.safe = is_safe(endpoint)
         self._endpoint = endpoint
         self._timeout_s, self._max_bytes = timeout_s, max_reply_bytes
         self._client: httpx.Client | None = None

@@ -1,20 +1,15 @@
-"""What a chat server sends: its address, answers in one piece or in many, and what it refuses."""
+"""What a chat server sends: answers in one piece or in many, and what it refuses."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from hearfelt.errors import OptionError
 from hearfelt.language.base import Reply, Score
-from hearfelt.language.privacy.mask import public_url
+from hearfelt.web.answer import message_of
 
 _TOO_LONG = re.compile(
     r"context[ _-]?(?:length|window|size)|maximum context|exceeds? the (?:model's )?context|"
@@ -28,54 +23,6 @@ class NoAnswer(ValueError):
     """What came is no answer; the message says why, and is empty where it is something else entirely."""
 
 
-def endpoint(url: str) -> str:
-    """The address of the chat call for a server named in any usual way.
-
-    ``host:8000``, ``http://host:8000``, ``…/v1`` and the full path all give ``…/v1/chat/completions``.
-
-    Raises:
-        OptionError: it is no http or https address.
-    """
-    text = url.strip()
-    if "://" not in text:
-        text = f"http://{text}"
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
-    except ValueError:
-        known = False
-    if not known:
-        raise OptionError(
-            f"{public_url(text)!r} is no address of a chat server; give one such as http://localhost:8000/v1"
-        )
-    path = parts.path.rstrip("/")
-    if not path.endswith("/chat/completions"):
-        path = f"{path or '/v1'}/chat/completions"
-    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
-
-
-def is_local(url: str) -> bool:
-    """Whether an address is this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def message_of(body: bytes) -> str:
-    """What a server says is wrong: ``error.message``, ``detail`` and the like, else its text."""
-    text = body[:20_000].decode("utf-8", "replace")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    error = data.get("error", data.get("detail", data)) if isinstance(data, dict) else data
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return str(error["message"])
-    return error if isinstance(error, str) else json.dumps(error)
-
-
 def too_long(status: int, body: bytes) -> bool:
     """Whether a server refuses a question because it is longer than the model can read."""
     if status == 413:
@@ -87,21 +34,6 @@ def context_limit(body: bytes) -> int | None:
     """How many tokens the model can read, where a refusal says so."""
     found = _LIMIT.search(body[:20_000].decode("utf-8", "replace"))
     return int(found.group(1)) if found else None
-
-
-def retry_after_s(value: str | None) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header, a number or a date; None where it tells nothing."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=timezone.utc)
-    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
 
 
 def read_reply(body: bytes) -> tuple[Reply, list[dict[str, float]]]:

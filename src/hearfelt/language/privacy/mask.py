@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from urllib.parse import urlsplit, urlunsplit
 
 from hearfelt.language.privacy import names
 from hearfelt.language.privacy.personal import EAST, Span, formed, seen
@@ -195,15 +194,3 @@ def _letters(place: int) -> str:
         place, rest = divmod(place - 1, 25)
         letters = "bcdefghijklmnopqrstuvwxyz"[rest] + letters
     return letters
-
-
-def public_url(url: str) -> str:
-    """An address without name, password, query and fragment, fit for a message or a report."""
-    text = url.strip()
-    bare = "://" not in text
-    try:
-        parts = urlsplit(f"http://{text}" if bare else text)
-    except ValueError:
-        return "(an address that cannot be read)"
-    shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    return shown.removeprefix("http://") if bare else shown

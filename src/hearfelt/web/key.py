@@ -1,4 +1,4 @@
-"""The key of a language model's server: from the environment or a file, never shown."""
+"""The key of a server: from the environment or a file, never shown."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from pathlib import Path
 
 from hearfelt.errors import OptionError
 
-OWN_KEY = "HEARFELT_LLM_KEY"
-"""Environment variable whose key goes to whatever server is named; looked at first."""
-
 MAX_KEY_CHARS = 4096
 _LOOKS_LIKE_A_KEY = re.compile(r"\b(sk|key)-[\w*.-]{6,}")
 
@@ -20,18 +17,20 @@ _LOOKS_LIKE_A_KEY = re.compile(r"\b(sk|key)-[\w*.-]{6,}")
 class Key:
     """A key, read anew for each request, so that one set meanwhile counts.
 
-    A file that was named goes first, then `OWN_KEY`: both go to whatever server is named. Then ``env``, which
+    A file that was named goes first, then ``own``: both go to whatever server is named. Then ``env``, which
     is only given out where the way there is safe.
 
     Args:
-        env: environment variable that holds a key.
+        own: environment variable that holds a key for hearfelt alone.
+        env: environment variable that holds a key for others as well.
         file: file that holds nothing but a key.
 
     Raises:
         OptionError: the file is missing, can be read by others, or holds no key.
     """
 
-    def __init__(self, env: str = "OPENAI_API_KEY", file: Path | None = None) -> None:
+    def __init__(self, own: str, env: str, file: Path | None = None) -> None:
+        self._own = own
         self._env = env
         self._file = file
         if file is not None:
@@ -40,7 +39,7 @@ class Key:
     @property
     def places(self) -> str:
         """Where a key is looked for, for messages."""
-        return str(self._file) if self._file is not None else f"{OWN_KEY} or {self._env}"
+        return str(self._file) if self._file is not None else f"{self._own} or {self._env}"
 
     def value(self, *, safe: bool) -> str:
         """The key, empty where there is none.
@@ -54,7 +53,7 @@ class Key:
         if self._file is not None:
             key = self._from_file(self._file)
         else:
-            key = os.environ.get(OWN_KEY, "").strip()
+            key = os.environ.get(self._own, "").strip()
             if not key and safe:
                 key = os.environ.get(self._env, "").strip()
         if not key.isascii() or any(character.isspace() or not character.isprintable() for character in key):
@@ -63,7 +62,7 @@ class Key:
 
     def hide(self, text: str) -> str:
         """A text without the key, should a server have repeated it."""
-        found = [os.environ.get(name, "").strip() for name in (OWN_KEY, self._env)]
+        found = [os.environ.get(name, "").strip() for name in (self._own, self._env)]
         if self._file is not None:
             with contextlib.suppress(OptionError):
                 found.append(self._from_file(self._file))
@@ -71,6 +70,11 @@ class Key:
             if key:
                 text = text.replace(key, "***")
         return _LOOKS_LIKE_A_KEY.sub("***", text)
+
+    def quote(self, said: str) -> str:
+        """The server's own words for a message, short, without control characters and without the key."""
+        text = self.hide(re.sub(r"[\x00-\x1f\x7f]+", " ", said).strip())[:200]
+        return f": {text!r}" if text else ""
 
     @staticmethod
     def _from_file(file: Path) -> str:

@@ -1,0 +1,1 @@
+"""What all servers that are asked have in common: address, key, what they refuse. Open to all rooms."""

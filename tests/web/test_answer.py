@@ -1,0 +1,34 @@
+"""What a server says is wrong, and how long it wants to be left alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+
+from hearfelt.web.answer import message_of, retry_after_s
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    assert retry_after_s("12") == 12
+    assert retry_after_s(None) is None
+    assert retry_after_s("soon") is None
+    later = datetime.now(timezone.utc) + timedelta(seconds=60)
+    wait_s = retry_after_s(format_datetime(later, usegmt=True))
+    assert wait_s is not None and 57 < wait_s <= 60
+    assert retry_after_s("Thu, 01 Jan 1970 00:00:00 GMT") == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error": {"message": "no such model"}}', "no such model"),
+        (b'{"error": "no such model"}', "no such model"),
+        (b'{"detail": "not found"}', "not found"),
+        (b'{"error": {"code": 7}}', '{"code": 7}'),
+        (b"<html>busy</html>", "<html>busy</html>"),
+    ],
+)
+def test_what_is_wrong_in_the_servers_own_words(body: bytes, message: str) -> None:
+    assert message_of(body) == message
