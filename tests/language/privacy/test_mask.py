@@ -115,6 +115,14 @@ def test_what_looks_like_a_mark_is_masked_itself() -> None:
     assert masker.unmask(told) == said
 
 
+def test_what_looks_like_a_mark_once_its_neighbour_is_masked_is_masked_too() -> None:
+    masker = Masker()
+    said = "jo@mail.example+49 30 1234567EMAIL_2+49 30 1234567jo@mail.example"
+    told = masker.mask(said)
+    assert "]EMAIL_2[" not in told
+    assert masker.unmask(told) == said
+
+
 @pytest.mark.parametrize("name", ["agent", "Customer 2", "channel 1", "S1", "客服", "说话人3", "speaker_01"])
 def test_parts_in_a_talk_are_no_names(name: str) -> None:
     assert is_role(name)

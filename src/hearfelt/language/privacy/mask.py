@@ -76,7 +76,7 @@ class Masker:
             return kept
 
     def _whole(self, text: str) -> str:
-        for turn in range(4):  # a mark may lay bare what a neighbour had hidden
+        for turn in range(8):  # a mark may lay bare what a neighbour had hidden
             masked = self._once(text, first=turn == 0)
             if masked == text:
                 break
@@ -100,11 +100,12 @@ class Masker:
     def _once(self, text: str, *, first: bool) -> str:
         plain, places = seen(text)
         taken = bytearray(len(plain))
-        marks: list[Span] = [(*match.span(), "TEXT") for match in _MARK.finditer(plain)]
-        if not first:  # these are ours
-            for start, end, _ in marks:
-                taken[start:end] = b"\1" * (end - start)
-            marks = []
+        marks: list[Span] = []
+        for match in _MARK.finditer(plain):
+            if first or match.group(1) is None:
+                marks.append((*match.span(), "TEXT"))
+            else:  # ours: all that the text itself had in brackets are gone since the first turn
+                taken[match.start() : match.end()] = b"\1" * len(match.group())
         spans: list[Span] = []
         for start, end, kind in (*marks, *formed(plain), *self._named(plain)):
             if start < end and not any(taken[start:end]):
