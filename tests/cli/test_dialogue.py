@@ -96,6 +96,11 @@ def test_published_rows_stand_beside_with_their_sources(tmp_path: Path) -> None:
         (("--llm-cues",), "--llm-cues tells a language model what was heard: name one by --llm"),
         (("--set", "kind=voice"), "unknown"),
         (("--model", "majority", "--published", "none.csv"), "none.csv is not there"),
+        (("--llm", "tiny", "--llm-timeout-s", "0"), "--llm-timeout-s is 0.0; it must be above 0, such as 60"),
+        (
+            ("--model", "majority", "--llm", "tiny", "--llm-key-file", "none"),
+            "the key file none cannot be read",
+        ),
     ],
 )
 def test_bad_options_end_in_a_sentence(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hearfelt
-from hearfelt.cli.options import split_names, with_recognizer_options
+from hearfelt.cli.options import RECOGNIZER, split_names, with_groups
 from hearfelt.errors import HearfeltError, InputError, OptionError, unknown_name
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ MARKER = ".done.json"
 """Lies beside a report that is whole: what it was made of, for ``--resume``."""
 
 
-@with_recognizer_options
+@with_groups(options=RECOGNIZER)
 def analyze(
     recordings: Annotated[list[Path], typer.Argument(help="Recordings, videos, or folders of them.")],
-    options: RecognizerOptions,
     transcript: Annotated[
         Path | None,
         typer.Option(help="The words: SRT, VTT, TextGrid, JSON or text; for several recordings, a folder."),
@@ -42,6 +41,8 @@ def analyze(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Skip what is already done in --out.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no utterances, only the summary.")] = False,
+    *,
+    options: RecognizerOptions,
 ) -> int:
     """Tell who felt what, when, how sure that is and why."""
     from hearfelt import reports

@@ -13,13 +13,14 @@ import typer
 
 from hearfelt.cli.data_check import writable
 from hearfelt.cli.lines import columns
-from hearfelt.cli.options import split_names
+from hearfelt.cli.options import BACKEND, WORDINGS, Wordings, split_names, with_groups
 from hearfelt.errors import ChatError, CorpusError, OptionError, unknown_name
 
 if TYPE_CHECKING:
     from hearfelt.cli.labelling import Ears, Outcome
     from hearfelt.cli.progress import Progress
     from hearfelt.datasets.annotated import AnnotatedTable
+    from hearfelt.language.chat.backends import BackendOptions
     from hearfelt.language.judge.examples import Examples
     from hearfelt.language.judge.panel import Panel
 
@@ -28,40 +29,23 @@ SAVE_EVERY_S = 60.0
 """So often what is labelled so far is written, and without a terminal a line of progress."""
 
 
+@with_groups(backend=BACKEND, wordings=WORDINGS)
 def label(
     table: Annotated[Path, typer.Argument(help="CSV or Parquet table with a column text.")],
     out: Annotated[Path, typer.Option(help="Table to write: .csv or .parquet, with the model's votes.")],
     llm: Annotated[str, typer.Option(help="Language model that labels.")],
-    llm_url: Annotated[
-        str, typer.Option(help="Its OpenAI-style server.", show_default=True)
-    ] = "http://localhost:8080/v1",
-    llm_key_env: Annotated[str, typer.Option(help="Environment variable with its key.")] = "OPENAI_API_KEY",
-    llm_key_file: Annotated[Path | None, typer.Option(help="File with its key.")] = None,
-    llm_timeout_s: Annotated[float, typer.Option(help="Seconds that one answer may take.")] = 60.0,
-    llm_requests_per_minute: Annotated[
-        int | None, typer.Option(help="Requests that its server allows.", min=1)
-    ] = None,
-    llm_device: Annotated[
-        str, typer.Option(help="Where transformers:FOLDER runs: auto, cpu or cuda.")
-    ] = "auto",
-    llm_download: Annotated[
-        bool, typer.Option("--llm-download", help="Allow the download of transformers:NAME.")
-    ] = False,
+    backend: BackendOptions,
+    wordings: Wordings,
     mode: Annotated[
-        str, typer.Option(help="schema: a checked answer; score: the likelihood of each label.")
+        str,
+        typer.Option(
+            "--llm-mode", "--mode", help="schema: a checked answer; score: the likelihood of each label."
+        ),
     ] = "schema",
     labels: Annotated[
         str | None,
         typer.Option(help="Labels to choose from, comma-separated. [default: the table's, else the seven]"),
     ] = None,
-    prompts: Annotated[int, typer.Option(help="Ask in so many wordings, 1 to 3.")] = 1,
-    examples: Annotated[
-        Path | None, typer.Option(help="Labelled utterances of which those that are alike are shown.")
-    ] = None,
-    shots: Annotated[int, typer.Option(help="How many of them.")] = 4,
-    balanced_shots: Annotated[
-        bool, typer.Option("--balanced-shots", help="Show one of each label before a second of any.")
-    ] = False,
     voice: Annotated[
         str | None, typer.Option(help="Tell it what this voice model says, where there is sound.")
     ] = None,
@@ -71,13 +55,18 @@ def label(
     speech_language: Annotated[
         str | None, typer.Option(help="Language of rows that name none, as en or zh.")
     ] = None,
-    concurrency: Annotated[int, typer.Option(help="Questions under way at once.", min=1, max=64)] = 1,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--llm-concurrency", "--concurrency", help="Questions under way at once.", min=1, max=64
+        ),
+    ] = 1,
 ) -> int:
     """Let a language model label a table: one more rater beside the people, and how far they agree."""
     from hearfelt.cli import labelling
     from hearfelt.cli.progress import Progress
     from hearfelt.datasets.annotated import AnnotatedTable
-    from hearfelt.language.chat.backends import BackendOptions, make
+    from hearfelt.language.chat.backends import make
     from hearfelt.language.judge.judge import JudgeOptions
     from hearfelt.language.judge.panel import Panel
 
@@ -88,18 +77,9 @@ def label(
     writable(out)
     rated = AnnotatedTable(table)
     chosen = _labels(rated, labels)
-    backend = BackendOptions(
-        url=llm_url,
-        key_env=llm_key_env,
-        key_file=llm_key_file,
-        timeout_s=_seconds(llm_timeout_s),
-        requests_per_minute=llm_requests_per_minute,
-        device=llm_device,
-        download=llm_download,
-    )
-    shown = _examples(examples, chosen, shots, balanced_shots)
+    shown = _examples(wordings, chosen)
     options = JudgeOptions(mode=mode, labels=chosen, pause_s=math.inf)
-    judge = Panel(make(llm, backend), options, prompts=prompts, examples=shown)
+    judge = Panel(make(llm, backend), options, prompts=wordings.prompts, examples=shown)
     outcome = labelling.Outcome()
     ears = _ears(rated, voice, use_cues=not no_cues)
     with Progress(len(rated.rows), "utterances") as progress:
@@ -159,17 +139,13 @@ def _labels(table: AnnotatedTable, given: str | None) -> tuple[str, ...]:
     return found if len(found) > 1 else EKMAN7
 
 
-def _seconds(value: float) -> float:
-    if not (value > 0 and math.isfinite(value)):
-        raise OptionError(f"--llm-timeout-s is {value}; it must be above 0, such as 60")
-    return value
-
-
-def _examples(table: Path | None, labels: Sequence[str], shots: int, balanced: bool) -> Examples | None:
+def _examples(wordings: Wordings, labels: Sequence[str]) -> Examples | None:
     from hearfelt.language.judge.examples import ShotOptions, open_table
 
-    options = ShotOptions(shots, balanced)
-    return None if table is None else open_table(table, labels, options)
+    if wordings.examples is None:
+        return None
+    options = ShotOptions(wordings.shots, wordings.balanced_shots)
+    return open_table(Path(wordings.examples), labels, options)
 
 
 def _ears(table: AnnotatedTable, voice: str | None, *, use_cues: bool) -> Ears | None:

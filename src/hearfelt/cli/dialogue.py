@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hearfelt.cli.options import BACKEND, with_groups
 from hearfelt.errors import OptionError
 
 if TYPE_CHECKING:
     from hearfelt.datasets.dialogue import Dialogues
+    from hearfelt.language.chat.backends import BackendOptions
 
 
+@with_groups(backend=BACKEND)
 def dialogue(
     corpus: Annotated[str, typer.Option(help="meld, emorynlp, cped, or a table (.csv, .parquet).")],
     model: Annotated[
@@ -31,7 +34,8 @@ def dialogue(
     llm: Annotated[
         str | None, typer.Option(help="Ask this language model as one more row; also transformers:FOLDER.")
     ] = None,
-    llm_url: Annotated[str, typer.Option(help="Its OpenAI-style server.")] = "http://localhost:8080/v1",
+    *,
+    backend: BackendOptions,
     llm_mode: Annotated[str, typer.Option(help="How it is asked: schema or score.")] = "schema",
     llm_cues: Annotated[bool, typer.Option("--llm-cues", help="Tell it the measures in words.")] = False,
     limit: Annotated[
@@ -75,7 +79,7 @@ def dialogue(
         opened = runner.opened(options, table, place, say, How(bars=sys.stderr.isatty()))
         rows |= runner.judged(options.models, table, opened)
     if llm is not None:
-        rows |= _asked(table, llm, llm_url, llm_mode, limit, llm_cues)
+        rows |= _asked(table, llm, backend, llm_mode, limit, llm_cues)
     others = _published(published, where, table.name)
     lines = _lines(table, rows)
     if others:
@@ -101,14 +105,14 @@ def _options(corpus: str, recipe: Path | None, settings: list[str], models: list
 
 
 def _asked(
-    table: Dialogues, llm: str, url: str, mode: str, limit: int | None, cues: bool
+    table: Dialogues, llm: str, backend: BackendOptions, mode: str, limit: int | None, cues: bool
 ) -> dict[str, dict[str, Any]]:
-    from hearfelt.language.chat.backends import BackendOptions, make
+    from hearfelt.language.chat.backends import make
     from hearfelt.language.judge.judge import Judge, JudgeOptions
     from hearfelt.training.dialogue import asked
     from hearfelt.training.watch import say
 
-    judge = Judge(make(llm, BackendOptions(url=url)), JudgeOptions(labels=table.labels, mode=mode))
+    judge = Judge(make(llm, backend), JudgeOptions(labels=table.labels, mode=mode))
     name = f"{judge.source}{' + cues' if cues else ''}"
     return {name: asked.row(table, judge, limit, say, cues=cues)}
 
