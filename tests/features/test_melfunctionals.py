@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from hearfelt.errors import FeatureError
 from hearfelt.features import melfunctionals
+from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.features.melfunctionals import MelFunctionals
 from hearfelt.types import Audio
+from tests.features import plain_functionals
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,6 +37,23 @@ def test_statistics_are_those_of_numpy() -> None:
     assert found["band3_iqr"] == pytest.approx(np.quantile(band, 0.75) - np.quantile(band, 0.25), abs=1e-4)
     slope = np.polyfit(np.linspace(-1, 1, 211), band, 1)[0]
     assert found["band3_slope"] == pytest.approx(slope, abs=1e-4)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)  # a level may lie on a threshold
+@given(frames=st.integers(1, 1300), bins=st.integers(20, 90), seed=st.integers(0, 1000))
+def test_the_quick_way_gives_what_the_plain_one_gives(frames: int, bins: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    swells = 4 * np.sin(np.arange(frames) / random.uniform(3, 40))[:, None]
+    logmel = (random.normal(-9, 3, (frames, bins)) + swells - np.linspace(0, 6, bins)).astype(np.float32)
+    expected = plain_functionals.functionals(logmel)
+    np.testing.assert_allclose(melfunctionals.functionals(logmel), expected, atol=2e-4, rtol=1e-5)
+
+
+def test_speech_gives_what_the_plain_way_gives(speech: Callable[..., Audio]) -> None:
+    logmel = LogMel(LogMelOptions(trim_db=40.0))(speech(2.0)).values
+    found, expected = melfunctionals.functionals(logmel), plain_functionals.functionals(logmel)
+    np.testing.assert_allclose(found, expected, atol=5e-4, rtol=1e-4)
+    assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)
 
 
 def test_a_louder_sound_moves_the_level_and_nothing_relative(speech: Callable[..., Audio]) -> None:

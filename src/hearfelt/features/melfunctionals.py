@@ -36,6 +36,8 @@ _FOLLOW_GAIN = ("mean", "p5", "p50", "p95", "loud_mean")
 _MODULATED = (*range(13), *range(_LEVEL, _LEVEL + 4))
 _MODULATIONS_HZ = ((0.5, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0))
 _MODULATION_S = 10.24
+_BLOCK_FRAMES = 128
+"""Frames multiplied at a time: products so small that OpenBLAS wakes no threads for them."""
 _WHOLE = ("log_frames", "loud_share", "bursts", "peaks", "peak_to_mean_level", "level_sd")
 
 
@@ -113,8 +115,8 @@ def functionals(logmel: FloatArray, hop_s: float = 0.01) -> FloatArray:
         )
     if not np.isfinite(logmel).all():
         raise FeatureError("mel functionals need finite log-mel frames, got NaN or infinity")
-    contours = _contours(logmel.astype(np.float32))
-    level = contours[:, _LEVEL]
+    contours = _contours(logmel.astype(np.float32, copy=False))
+    level = contours[_LEVEL]
     away = (level - level.max() + _LOUD_DB * _NAT_PER_DB).clip(-30, 30)
     loudness = 1 / (1 + np.exp(-away))
     first = _delta(contours)
@@ -122,44 +124,64 @@ def functionals(logmel: FloatArray, hop_s: float = 0.01) -> FloatArray:
         *_statistics(contours, loudness),
         *_delta_statistics(first),
         *_spreads(_delta(first)),
-        _modulations(contours[:, _MODULATED], hop_s),
+        _modulations(contours[_MODULATED, :], hop_s),
         _whole(level),
     ]
-    return np.concatenate(values).astype(np.float32)
+    return np.concatenate(values).astype(np.float32, copy=False)
 
 
 def _contours(logmel: FloatArray) -> FloatArray:
-    n_mels = logmel.shape[1]
+    """The contours, ``(n_contours, n_frames)``: a row each, so that what runs over time runs over memory."""
+    n_frames, n_mels = logmel.shape
     peak = logmel.max()
     lifted = np.maximum(logmel, peak - np.float32(_FLOOR_DB * _NAT_PER_DB))
-    power = np.exp(lifted - peak)
-    total = power.sum(axis=1, keepdims=True)
-    share = power / total
-    bins = np.arange(n_mels, dtype=np.float32)
-    centroid = share @ bins
-    spread = np.sqrt(np.maximum(share @ bins**2 - centroid**2, 0))
-    bands = lifted @ _band_means(n_mels)
-    jumps = np.sqrt((np.diff(lifted, axis=0) ** 2).mean(axis=1))
-    low = share[:, : n_mels // 3].sum(axis=1)
-    balance = np.log((low + 1e-6) / (1 - low + 1e-6))
-    entropy = -(share * np.log(share + 1e-12)).sum(axis=1)
-    shape = (
-        np.log(total[:, 0]) + peak,
-        centroid,
-        spread,
-        np.concatenate((np.zeros(1, dtype=np.float32), jumps)),
-        balance,
-        entropy,
+    under = lifted - peak
+    power = np.exp(under)
+    moments = np.empty((5, n_frames), dtype=np.float32)
+    _multiply(_moments(n_mels), power, moments)
+    total, low, high, centroid, square = moments
+    centroid, square = centroid / total, square / total
+    found = np.empty((_LEVEL + len(_SHAPE), n_frames), dtype=np.float32)
+    bands, relative, shape = (
+        found[_N_MFCC : _LEVEL - _N_BANDS],
+        found[_LEVEL - _N_BANDS : _LEVEL],
+        found[_LEVEL:],
     )
-    relative = bands - bands.mean(axis=1, keepdims=True)
-    return np.concatenate((lifted @ _cosines(n_mels), bands, relative, np.stack(shape, axis=1)), axis=1)
+    _multiply(_cosines(n_mels), lifted, found[:_N_MFCC])
+    _multiply(_band_means(n_mels), lifted, bands)
+    np.subtract(bands, bands.mean(axis=0), out=relative)
+    log_total = np.log(total)
+    jumps = lifted[1:] - lifted[:-1]
+    shape[0] = log_total + peak
+    shape[1] = centroid + np.float32((n_mels - 1) / 2)
+    shape[2] = np.sqrt(np.maximum(square - centroid**2, 0))
+    shape[3, 0] = 0
+    shape[3, 1:] = np.sqrt(np.vecdot(jumps, jumps) / np.float32(n_mels))
+    shape[4] = np.log((low / total + 1e-6) / (high / total + 1e-6))
+    shape[5] = log_total - np.vecdot(power, under) / total
+    return found
+
+
+def _multiply(weights: FloatArray, frames: FloatArray, out: FloatArray) -> None:
+    """``weights @ frames.T`` to ``out``, some frames at a time."""
+    for first in range(0, len(frames), _BLOCK_FRAMES):
+        chosen = slice(first, first + _BLOCK_FRAMES)
+        np.matmul(weights, frames[chosen].T, out=out[:, chosen])
+
+
+@functools.cache
+def _moments(n_mels: int) -> FloatArray:
+    """What each bin adds to power, power of the lower third, of the rest, first and second moment."""
+    bins = np.arange(n_mels) - (n_mels - 1) / 2  # about the middle: the second moment loses fewer digits
+    low = np.arange(n_mels) < n_mels // 3
+    return np.stack((np.ones(n_mels), low, ~low, bins, bins**2)).astype(np.float32)
 
 
 @functools.cache
 def _cosines(n_mels: int) -> FloatArray:
-    """Orthonormal DCT-II, the first `_N_MFCC` columns."""
-    at = np.pi / n_mels * (np.arange(n_mels)[:, None] + 0.5) * np.arange(_N_MFCC)
-    scale = np.full(_N_MFCC, np.sqrt(2 / n_mels))
+    """Orthonormal DCT-II, the first `_N_MFCC` rows."""
+    at = np.pi / n_mels * (np.arange(n_mels) + 0.5) * np.arange(_N_MFCC)[:, None]
+    scale = np.full((_N_MFCC, 1), np.sqrt(2 / n_mels))
     scale[0] = np.sqrt(1 / n_mels)
     return np.asarray(np.cos(at) * scale, dtype=np.float32)
 
@@ -167,20 +189,25 @@ def _cosines(n_mels: int) -> FloatArray:
 @functools.cache
 def _band_means(n_mels: int) -> FloatArray:
     which = np.arange(n_mels) * _N_BANDS // n_mels
-    member = (which[:, None] == np.arange(_N_BANDS)).astype(np.float32)
-    return np.asarray(member / member.sum(axis=0), dtype=np.float32)
+    member = (which == np.arange(_N_BANDS)[:, None]).astype(np.float32)
+    return np.asarray(member / member.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _statistics(contours: FloatArray, loudness: FloatArray) -> list[npt.NDArray[np.float32]]:
-    mean, deviation = contours.mean(axis=0), contours.std(axis=0)
+    n_frames = contours.shape[1]
+    mean = contours.mean(axis=1)
     low, quarter, half, three, high = _percentiles(contours, (0.05, 0.25, 0.5, 0.75, 0.95))
-    scaled = (contours - mean) / (deviation + 1e-3)
-    time = np.linspace(-1, 1, len(contours), dtype=np.float32)
-    slope = time @ contours / (time @ time) if len(contours) > 1 else np.zeros_like(mean)
+    centred = contours - mean[:, None]
+    square = centred * centred
+    deviation = np.sqrt(square.mean(axis=1))
+    skewness = np.vecdot(square, centred) / n_frames / (deviation + 1e-3) ** 3
+    time = np.linspace(-1, 1, n_frames, dtype=np.float32)
+    slope = np.vecdot(contours, time) / np.vecdot(time, time) if n_frames > 1 else np.zeros_like(mean)
     weights = loudness / loudness.sum()
-    loud_mean = weights @ contours
-    loud_deviation = np.sqrt(weights @ (contours - loud_mean) ** 2)
-    skewness = (scaled * scaled * scaled).mean(axis=0)
+    loud_mean = np.vecdot(contours, weights)
+    np.subtract(contours, loud_mean[:, None], out=centred)
+    np.multiply(centred, centred, out=square)
+    loud_deviation = np.sqrt(np.vecdot(square, weights))
     return [mean, deviation, low, half, high, three - quarter, skewness, slope, loud_mean, loud_deviation]
 
 
@@ -190,40 +217,47 @@ def _delta_statistics(delta: FloatArray) -> list[npt.NDArray[np.float32]]:
 
 
 def _spreads(delta: FloatArray) -> list[npt.NDArray[np.float32]]:
-    return [delta.std(axis=0), np.abs(delta).mean(axis=0)]
+    return [delta.std(axis=1), np.abs(delta).mean(axis=1)]
 
 
-def _percentiles(values: FloatArray, at: tuple[float, ...]) -> list[npt.NDArray[np.float32]]:
-    """As `numpy.quantile` (linear), from one partition."""
-    places = np.array(at) * (len(values) - 1)
+def _percentiles(values: FloatArray, at: tuple[float, ...]) -> FloatArray:
+    """As `numpy.quantile` (linear), a row each. Sorting all is faster than a partition at several places."""
+    places = np.array(at) * (values.shape[1] - 1)
     low = np.floor(places).astype(np.int64)
-    high = np.minimum(low + 1, len(values) - 1)
-    ordered = np.partition(np.ascontiguousarray(values.T), sorted({*low.tolist(), *high.tolist()}), axis=1)
-    parts = (places - low).astype(np.float32)
-    return [
-        ordered[:, a] * (1 - part) + ordered[:, b] * part for a, b, part in zip(low, high, parts, strict=True)
-    ]
+    high = np.minimum(low + 1, values.shape[1] - 1)
+    ordered = np.sort(values, axis=1)
+    part = (places - low).astype(np.float32)
+    return np.ascontiguousarray((ordered[:, low] * (1 - part) + ordered[:, high] * part).T)
 
 
 def _delta(values: FloatArray) -> FloatArray:
     """Regression over two frames to each side (Furui 1986), ends repeated."""
-    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
-    near, far = padded[3:-1] - padded[1:-3], padded[4:] - padded[:-4]
+    first, last = values[:, :1], values[:, -1:]
+    padded = np.concatenate((first, first, values, last, last), axis=1)
+    near, far = padded[:, 3:-1] - padded[:, 1:-3], padded[:, 4:] - padded[:, :-4]
     slopes: FloatArray = (near + 2 * far) / np.float32(10)
     return slopes
 
 
 def _modulations(contours: FloatArray, hop_s: float) -> FloatArray:
     """Logarithm of the share that each band of modulation has, band by band."""
-    longest = round(_MODULATION_S / hop_s)
-    part = contours[:longest] - contours[:longest].mean(axis=0)
-    size = max(256, 1 << (len(part) - 1).bit_length())
-    spectrum = np.fft.rfft(part * np.hanning(len(part) + 2)[1:-1, None], n=size, axis=0)
+    part = contours[:, : round(_MODULATION_S / hop_s)]
+    part = part - part.mean(axis=1, keepdims=True)
+    length = part.shape[1]
+    size = max(256, 1 << (length - 1).bit_length())
+    part *= np.hanning(length + 2)[1:-1].astype(np.float32)
+    spectrum = np.fft.rfft(part, n=size, axis=1)
     power = spectrum.real**2 + spectrum.imag**2
-    frequency = np.fft.rfftfreq(size, hop_s)
-    bands = [(frequency >= low) & (frequency < high) for low, high in _MODULATIONS_HZ]
-    energy = np.stack([power[inside].sum(axis=0) for inside in bands]) + 1e-6
+    energy = _modulation_bands(size, hop_s) @ power.T + np.float32(1e-6)
     return np.asarray(np.log(energy / energy.sum(axis=0)).ravel(), dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=32)
+def _modulation_bands(size: int, hop_s: float) -> FloatArray:
+    """1 where a frequency of the transform lies in a band, shape ``(n_bands, size // 2 + 1)``."""
+    frequency = np.fft.rfftfreq(size, hop_s)
+    inside = [(frequency >= low) & (frequency < high) for low, high in _MODULATIONS_HZ]
+    return np.stack(inside).astype(np.float32)
 
 
 def _whole(level: FloatArray) -> FloatArray:
