@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from hearfelt import reports
 from hearfelt.cli import app
@@ -88,6 +89,22 @@ def test_a_replay_of_what_was_never_asked_says_so(
     assert report.asked is not None and report.asked.not_asked == {"replay": len(report.estimates)}
     assert any("(a replay asks no model)" in warning for warning in report.warnings)
     assert chat_server.asked(asked.url) == []
+
+
+def test_a_folder_of_short_files_pays_once_for_what_is_said_to_nothing(
+    chat_server: ChatServer, example_call: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, rate = soundfile.read(str(example_call), frames=4 * 16000)
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for name in ("a", "b", "c"):
+        soundfile.write(str(sounds / f"{name}.wav"), samples[:, 0], rate)
+        (sounds / f"{name}.txt").write_text(f"Good morning, this is {name}.", encoding="utf-8")
+    url = chat_server.url("letters")
+    asked = ("--llm", "tiny", "--llm-url", url, "--llm-mode", "score", "--llm-no-cache")
+    assert app.run(["analyze", str(sounds), "--transcript", str(sounds), *asked, "--quiet"]) == 0
+    assert "Cost: 1 requests, 120 tokens" in capsys.readouterr().out
+    assert len(chat_server.asked(url)) == 3 + 3
 
 
 @pytest.mark.parametrize(

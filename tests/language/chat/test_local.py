@@ -67,7 +67,7 @@ def test_answers_never_leave_the_schema(tmp_path: Path, seed: int) -> None:
 
 def test_the_scores_are_those_of_whole_texts(model: TransformersChat) -> None:
     """The prompt read once and all choices in one batch give what each text alone gives."""
-    choices = ("anger", "a", "happiness and more", "生气")
+    choices = ("anger", "disgust", "happiness and more", "生气")
     reply = model.chat(QUESTION, choices=choices)
     prompt = model._prompt(QUESTION)
     assert reply.scores is not None
@@ -78,10 +78,39 @@ def test_the_scores_are_those_of_whole_texts(model: TransformersChat) -> None:
         steps = logits.log_softmax(-1)
         wanted = sum(float(steps[len(prompt) + at - 1, token]) for at, token in enumerate(ids))
         assert n_tokens == len(ids) and value == pytest.approx(wanted, abs=1e-3)
-    means = [value / tokens for value, tokens in reply.scores]
-    assert reply.text == choices[means.index(max(means))]
+    values = [value for value, _ in reply.scores]
+    assert reply.text == choices[values.index(max(values))]
     single = model.chat(QUESTION, choices=("A", "B"))
     assert single.scores is not None and [tokens for _, tokens in single.scores] == [1, 1]
+
+
+def test_a_label_that_begins_others_is_one_that_does_not_go_on_to_them(model: TransformersChat) -> None:
+    """All that the model may write is one label at most: the likelihoods exclude one another."""
+    choices = ("a", "a b", "a b c", "a d", "sad", "sadness")
+    reply = model.chat(QUESTION, choices=choices)
+    prompt = model._prompt(QUESTION)
+    assert reply.scores is not None
+    values = {choice: value for choice, (value, _) in zip(choices, reply.scores, strict=True)}
+
+    def steps(text: str, then: tuple[str, ...] = ()) -> tuple[float, float]:
+        """What the text alone gets, and the share of the tokens that go on to the others."""
+        ids = model.tokenizer.encode(text, add_special_tokens=False)
+        nexts = set()
+        for other in then:
+            longer = model.tokenizer.encode(other, add_special_tokens=False)
+            assert longer[: len(ids)] == ids, "this test needs labels whose tokens begin alike"
+            nexts.add(longer[len(ids)])
+        with torch.inference_mode():
+            logits = model.model(torch.tensor([prompt + ids])).logits[0].double()
+        shares = logits.log_softmax(-1)
+        found = sum(float(shares[len(prompt) + at - 1, token]) for at, token in enumerate(ids))
+        return found, float(sum(shares[-1, token].exp() for token in nexts))
+
+    for short, longer in (("a", ("a b", "a b c", "a d")), ("a b", ("a b c",)), ("sadness", ())):
+        found, goes_on = steps(short, longer)
+        assert values[short] == pytest.approx(found + math.log(1 - goes_on), abs=1e-3)
+    assert values["a"] < steps("a")[0] - 1e-4, "it is less likely than to begin so"
+    assert sum(math.exp(value) for value in values.values()) <= 1
 
 
 @pytest.mark.parametrize("mode", ["schema", "score", "explain"])

@@ -13,8 +13,9 @@ from hearfelt.errors import ChatError, OptionError
 from hearfelt.labels import EKMAN7, dimensions
 from hearfelt.language.base import Reply, Score
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat, QueueChat
-from hearfelt.language.judge.asking import CONTENT_FREE, softmax
+from hearfelt.language.judge.asking import CONTENT_FREE, log_shares
 from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn
+from hearfelt.language.judge.panel import Panel
 from hearfelt.language.judge.question import QuestionOptions, Shot, messages
 from hearfelt.language.judge.schema import AnswerError, explanation_schema, parse_explanation, plain_schema
 from hearfelt.types import Segment
@@ -82,12 +83,70 @@ def test_what_is_said_to_nothing_is_asked_once_a_language() -> None:
     assert "Answer with one of the labels and nothing else." in queue.asked[0][0][0]["content"]
 
 
+def test_a_text_that_tells_no_language_is_calibrated_in_the_language_of_its_question() -> None:
+    queue = QueueChat([scored(-1, -1, -1)] * 4, scores=True)
+    Judge(queue, asking("score", ABC)).judge(JudgeItem(ITEM.segment, "我生气"))
+    systems = {asked[0]["content"] for asked, _ in queue.asked}
+    assert len(systems) == 1 and "只回答其中一个标签" in systems.pop()
+
+
+def test_what_is_said_to_nothing_is_asked_once_for_all_recordings(tmp_path: Path) -> None:
+    """A folder of files of one utterance each pays for it once, and so does the next run."""
+    queue = QueueChat([scored(-1, -2, -3)] * 20, scores=True)
+    judge = Judge(queue, asking("score", ABC))
+    said = [judge.for_recording(queue).judge(JudgeItem(ITEM.segment, f"turn {n}")) for n in range(3)]
+    assert len(queue.asked) == len(CONTENT_FREE) + 3
+    assert [one.details["usage"]["prompt_tokens"] for one in said] == [40, 10, 10]
+    assert said[0].emotion == said[2].emotion
+
+    panel = Panel(queue, asking("score", ABC), prompts=2)
+    before = len(queue.asked)
+    for n in range(2):
+        panel.for_recording(queue).judge(JudgeItem(ITEM.segment, f"turn {n}"))
+    assert len(queue.asked) - before == 2 * len(CONTENT_FREE) + 4, "a wording has its own"
+
+    for n in range(2):
+        fresh = QueueChat([scored(-1, -2, -3)] * 20, scores=True)
+        again = Judge(fresh, asking("score", ABC, tmp_path)).judge(JudgeItem(ITEM.segment, f"turn {n}"))
+        assert len(fresh.asked) == (1 if n else 4) and again.details["cached"] is False
+    other = QueueChat([scored(-1, -2, -3)] * 20, name="other", scores=True)
+    Judge(other, asking("score", ABC, tmp_path)).judge(ITEM)
+    assert len(other.asked) == 4, "another model has another bias"
+
+
+@pytest.mark.parametrize(
+    "junk", ["no JSON", {}, {"scores": [[-1, 1]]}, {"scores": [[None, 1]] * 3}, {"scores": [1, 2, 3]}]
+)
+def test_broken_scores_of_nothing_are_asked_again(junk: object, tmp_path: Path) -> None:
+    options = asking("score", ABC, tmp_path)
+    first = Judge(QueueChat([scored(-1, -2, -3)] * 4, scores=True), options).judge(ITEM)
+    for file in tmp_path.rglob("*.json"):
+        if "reply" not in json.loads(file.read_text(encoding="utf-8")):
+            file.write_text(junk if isinstance(junk, str) else json.dumps(junk), encoding="utf-8")
+    queue = QueueChat([scored(-1, -2, -3)] * 4, scores=True)
+    assert Judge(queue, options).judge(JudgeItem(ITEM.segment, "Hm.")).emotion == first.emotion
+    assert len(queue.asked) == 4
+
+
 def test_long_labels_are_not_unlikely_for_their_length() -> None:
-    one, three = softmax([(-2.0, 1), (-6.0, 3)])
-    assert one == pytest.approx(three)
-    for wrong in ([], [(math.nan, 1)]):
+    """What three tokens cost, they cost without content too; what is left counts whole."""
+    free = [Reply("a", scores=((-2.0, 1), (-9.0, 3)))] * len(CONTENT_FREE)
+    queue = QueueChat([*free, Reply("a", scores=((-2.0, 1), (-8.0, 3)))], scores=True)
+    evidence = Judge(queue, asking("score", ("calm", "bitterly disappointed"))).judge(ITEM)
+    assert evidence.emotion.probability("bitterly disappointed") == pytest.approx(math.e / (1 + math.e))
+    tiny = [Reply("a", scores=((-2.0, 1), (-90.0, 9)))] * len(CONTENT_FREE)
+    queue = QueueChat([*tiny, Reply("a", scores=((-2.0, 1), (-89.0, 9)))], scores=True)
+    evidence = Judge(queue, asking("score", ("calm", "bitterly disappointed"))).judge(ITEM)
+    assert evidence.emotion.probability("calm") == pytest.approx(1 / (1 + math.e)), "however unlikely it is"
+
+
+def test_shares_are_those_of_the_likelihoods() -> None:
+    assert [math.exp(one) for one in log_shares([(math.log(0.2), 1), (math.log(0.1), 3)])] == pytest.approx(
+        [2 / 3, 1 / 3]
+    )
+    for wrong in ([], [(math.nan, 1)], [(-math.inf, 1)]):
         with pytest.raises(ValueError, match="log-likelihoods must be finite"):
-            softmax(wrong)
+            log_shares(wrong)
 
 
 def test_labels_without_a_place_have_no_dimensions() -> None:
@@ -102,8 +161,8 @@ def test_kept_scores_need_no_model(tmp_path: Path) -> None:
     first = Judge(QueueChat([scored(-1, -2, -3)] * 4, scores=True), options).judge(ITEM)
     again = Judge(QueueChat([], scores=True), options).judge(ITEM)
     assert again.emotion == first.emotion and again.details["cached"] is True
-    (file,) = tmp_path.rglob("*.json")
-    for junk in ({"scores": [[0, 0]] * 3}, {"scores": [[1, 1]]}, {"scores": "x"}, {"content_free": []}):
+    (file,) = (path for path in tmp_path.rglob("*.json") if "reply" in path.read_text(encoding="utf-8"))
+    for junk in ({"scores": [[None, 0]] * 3}, {"scores": [[1, 1]]}, {"scores": "x"}, {"content_free": []}):
         record = json.loads(file.read_text(encoding="utf-8"))
         file.write_text(json.dumps({**record, **junk}), encoding="utf-8")
         fresh = Judge(QueueChat([scored(-1, -2, -3)] * 4, scores=True), options).judge(ITEM)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from hearfelt.language.base import Message, Reply, Score
 from hearfelt.language.chat.constrained import Vocabulary, Writer, least_tokens
 
 _HEAD_BYTES = 1 << 20
+
+LEAST_SHARE = 1e-9
+"""What is left at least to a choice that begins another, however surely the model goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class TransformersChat:
         ids = [self.tokenizer.encode(lead + choice, add_special_tokens=False) for choice in choices]
         self._check(prompt, max(len(one) for one in ids))
         scores = _likelihoods(_Walk(self.model, prompt, self.device), ids)
-        best = max(range(len(choices)), key=lambda index: scores[index][0] / scores[index][1])
+        best = max(range(len(choices)), key=lambda index: scores[index][0])
         usage = {"prompt_tokens": len(prompt), "completion_tokens": sum(len(one) for one in ids)}
         return Reply(choices[best], usage=usage, finish_reason="stop", scores=scores)
 
@@ -224,7 +228,11 @@ class _Walk:
 
 
 def _likelihoods(walk: _Walk, choices: Sequence[Sequence[int]]) -> tuple[Score, ...]:
-    """The log-likelihood of each choice: the prompt is read once, all choices in one batch behind it."""
+    """The log-likelihood of each choice: the prompt is read once, all choices in one batch behind it.
+
+    Where a choice begins another ("happy", "happy and surprised"), its likelihood is that of an answer that
+    does not go on to the other: all choices exclude one another, and no token has to mark an end.
+    """
     import torch
 
     first = torch.log_softmax(walk.logits(), dim=-1)
@@ -238,6 +246,14 @@ def _likelihoods(walk: _Walk, choices: Sequence[Sequence[int]]) -> tuple[Score, 
         steps = torch.log_softmax(logits, dim=-1)
         for row, ids in enumerate(choices):
             sums[row] += sum(float(steps[row, at, token]) for at, token in enumerate(ids[1:]))
+        for row, ids in enumerate(choices):
+            size = len(ids)
+            goes_on = {
+                other[size]: float(steps[at, size - 1, other[size]].exp())
+                for at, other in enumerate(choices)
+                if len(other) > size and list(other[:size]) == list(ids)
+            }
+            sums[row] += math.log(max(1 - sum(goes_on.values()), LEAST_SHARE))
     return tuple((value, len(ids)) for value, ids in zip(sums, choices, strict=True))
 
 

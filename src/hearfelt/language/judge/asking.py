@@ -1,14 +1,14 @@
 """The three ways to ask a chat model: a bound answer, the likelihood of each label, a text for people.
 
 Contextual calibration of likelihoods: T. Zhao, E. Wallace, S. Feng, D. Klein, S. Singh: Calibrate before use:
-improving few-shot performance of language models. ICML 2021. Likelihood per token of an answer: T. Brown et
-al.: Language models are few-shot learners. NeurIPS 2020, section 2.4.
+improving few-shot performance of language models. ICML 2021. Whole labels, set against what they get without
+content: A. Holtzman et al.: Surface form competition: why the highest probability answer isn't always right.
+EMNLP 2021.
 """
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from hearfelt.errors import ChatError, OptionError, unknown_name
 from hearfelt.labels import DIMENSIONS, DISPLAY, dimensions
 from hearfelt.language.base import ChatModel, Message, Reply, Score
+from hearfelt.language.judge.cache import Cache, Kept
 from hearfelt.language.judge.question import (
     LETTERS,
     JudgeItem,
@@ -91,15 +92,18 @@ class Asker(Protocol):
         ...
 
 
-def asker(chat: ChatModel, mode: str, labels: Sequence[str]) -> Asker:
+def asker(chat: ChatModel, mode: str, labels: Sequence[str], kept: Kept | None = None) -> Asker:
     """The way to ask by name.
+
+    Args:
+        kept: what was answered to nothing before; nothing yet where None.
 
     Raises:
         OptionError: the name is not known, or the model cannot be asked so.
     """
     if mode not in MODES:
         raise unknown_name("way to ask a language model", mode, MODES)
-    return Scored(chat, labels) if mode == "score" else Written(chat, mode, labels)
+    return Scored(chat, labels, kept) if mode == "score" else Written(chat, mode, labels)
 
 
 class Written:
@@ -186,15 +190,20 @@ class Written:
 class Scored:
     """Asks how likely each label is as the answer, and sets that against what is answered to nothing at all.
 
-    Where the model scores any text, the labels' own words are scored, each divided by its number of tokens,
-    so that a long label is not unlikely for its length. Where it tells how likely its first token is, the
-    labels get letters.
+    Where the model scores any text, the labels' own words are scored: the likelihood of the whole label. It
+    is not divided by the number of tokens: a label of three tokens is unlikely for its length, but just as
+    unlikely without content, so that the calibration takes its length out; what is left is evidence, and
+    dividing would take two thirds of that. Where the model tells how likely its first token is, the labels
+    get letters.
+
+    Args:
+        kept: what was answered to nothing before, so that it is asked once and not once a recording.
     """
 
     mode = "score"
     most_requests = 1 + len(CONTENT_FREE)
 
-    def __init__(self, chat: ChatModel, labels: Sequence[str]) -> None:
+    def __init__(self, chat: ChatModel, labels: Sequence[str], kept: Kept | None = None) -> None:
         if not (chat.supports_score or chat.supports_logprobs):
             raise OptionError(
                 f"{chat.name} tells no likelihoods, so it cannot be asked in the way 'score'; "
@@ -208,8 +217,7 @@ class Scored:
             )
         self._chat, self._labels = chat, tuple(labels)
         self._choices = self._labels if self._form == "score" else tuple(LETTERS[: len(labels)])
-        self._bias: dict[str, list[Reply]] = {}
-        self._lock = threading.Lock()
+        self._kept = kept or Kept()
 
     def question(self, item: JudgeItem, options: QuestionOptions) -> Record:
         """The messages, the choices, and what says nothing."""
@@ -221,35 +229,36 @@ class Scored:
 
     def ask(self, item: JudgeItem, options: QuestionOptions) -> Record:
         """The scores of the labels, here and without content; the latter are asked once a language."""
-        nothing, asked_now = self._content_free(item, options)
+        usages: list[Mapping[str, int]] = []
+        with self._kept.lock:  # of several questions at once, the first asks
+            nothing = [self._content_free(text, item, options, usages) for text in CONTENT_FREE]
         reply = self._chat.chat(self._messages(item, options), choices=self._choices)
-        paid = [reply, *nothing] if asked_now else [reply]
         return {
             "reply": reply.text,
             "scores": self._scores(reply),
-            "content_free": [self._scores(one) for one in nothing],
-            "usage": total([one.usage for one in paid]),
+            "content_free": nothing,
+            "usage": total([reply.usage, *usages]),
             "repaired": False,
         }
 
     def read(self, item: JudgeItem, record: Mapping[str, Any]) -> Judgement:
         """The calibrated probabilities; arousal and valence are derived from them where labels have any."""
         try:
-            raw = softmax(record["scores"])
-            free = [softmax(scores) for scores in record["content_free"]]
-            bias = [sum(column) / len(free) for column in zip(*free, strict=True)]
-            values = [p / b for p, b in zip(raw, bias, strict=True)]
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            raw = log_shares(record["scores"])
+            free = [log_shares(scores) for scores in record["content_free"]]
+            bias = [_log_mean(column) for column in zip(*free, strict=True)]
+            found = log_shares([(own - other, 1) for own, other in zip(raw, bias, strict=True)])
+        except (KeyError, TypeError, ValueError):
             raise AnswerError("the scores cannot be read") from None
-        if len(values) != len(self._labels):
-            raise AnswerError(f"there are {len(values)} scores for {len(self._labels)} labels")
-        calibrated = [value / sum(values) for value in values]
+        if len(found) != len(self._labels):
+            raise AnswerError(f"there are {len(found)} scores for {len(self._labels)} labels")
+        calibrated = [math.exp(value) for value in found]
         known = all(label in DIMENSIONS for label in self._labels)
         place = dimensions(self._labels, calibrated) if known else (None, None, None)
         emotion = Emotion(self._labels, tuple(calibrated), *place)
         details = {
-            "uncalibrated": dict(zip(self._labels, raw, strict=True)),
-            "content_free": dict(zip(self._labels, bias, strict=True)),
+            "uncalibrated": {label: math.exp(p) for label, p in zip(self._labels, raw, strict=True)},
+            "content_free": {label: math.exp(p) for label, p in zip(self._labels, bias, strict=True)},
             "dimensions": "derived from the probabilities" if known else "none",
         }
         return Judgement(emotion, _likely(emotion, language_of(item)), details)
@@ -257,21 +266,26 @@ class Scored:
     def _messages(self, item: JudgeItem, options: QuestionOptions) -> list[Message]:
         return messages(item, self._labels, options, self._form)
 
-    def _content_free(self, item: JudgeItem, options: QuestionOptions) -> tuple[list[Reply], bool]:
-        """What is answered to nothing in the item's language, and whether it was asked just now."""
-        language = item.language or ""
-        with self._lock:
-            if language in self._bias:
-                return self._bias[language], False
-            replies = [
-                self._chat.chat(
-                    self._messages(JudgeItem(Segment(0.0, 0.0), text, language=item.language), options),
-                    choices=self._choices,
-                )
-                for text in CONTENT_FREE
-            ]
-            self._bias[language] = replies
-            return replies, True
+    def _content_free(
+        self, text: str, item: JudgeItem, options: QuestionOptions, usages: list[Mapping[str, int]]
+    ) -> list[list[float]]:
+        """The scores of the labels for a text that says nothing, in the language in which the item is asked.
+
+        Args:
+            usages: what it cost is added, where it was asked just now.
+        """
+        asked_in = language_of(item)  # of nothing one cannot tell by its signs
+        language = item.language or (asked_in if asked_in != "en" else None)
+        asked = self._messages(JudgeItem(Segment(0.0, 0.0), text, language=language), options)
+        question = {"chat": dict(self._chat.identity), "messages": asked, "choices": self._choices}
+        key = Cache.key({"content_free": question})
+        scores = self._kept.get(key, len(self._labels))
+        if scores is None:
+            reply = self._chat.chat(asked, choices=self._choices)
+            usages.append(reply.usage)
+            scores = self._scores(reply)
+            self._kept.put(key, scores)
+        return scores
 
     def _scores(self, reply: Reply) -> list[list[float]]:
         if reply.scores is None or len(reply.scores) != len(self._labels):
@@ -282,18 +296,26 @@ class Scored:
         return [[value, tokens] for value, tokens in reply.scores]
 
 
-def softmax(scores: Sequence[Score]) -> list[float]:
-    """Probabilities from log-likelihoods, each divided by its number of tokens.
+def log_shares(scores: Sequence[Score]) -> list[float]:
+    """Log-probabilities of labels, one of which must be the answer, from their log-likelihoods.
 
     Raises:
-        ValueError: no number, or no tokens.
+        ValueError: there is none, or one is no finite number.
     """
-    values = [value / tokens for value, tokens in scores]
+    values = [value for value, _ in scores]
     if not values or not all(math.isfinite(value) for value in values):
         raise ValueError("log-likelihoods must be finite")
+    whole = _log_sum(values)
+    return [value - whole for value in values]
+
+
+def _log_sum(values: Sequence[float]) -> float:
     highest = max(values)
-    powers = [max(math.exp(value - highest), 1e-12) for value in values]
-    return [power / sum(powers) for power in powers]
+    return highest + math.log(sum(math.exp(value - highest) for value in values))
+
+
+def _log_mean(values: Sequence[float]) -> float:
+    return _log_sum(values) - math.log(len(values))
 
 
 def total(usages: Sequence[Mapping[str, int]]) -> dict[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def default_folder() -> Path:
@@ -69,3 +71,40 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.folder / "llm" / key[:2] / f"{key}.json"
+
+
+class Kept:
+    """Scores that hold for every recording: in memory, and on disk where there is a cache.
+
+    Attributes:
+        lock: held by whoever looks for scores and asks for those that are missing.
+    """
+
+    def __init__(self, cache: Cache | None = None) -> None:
+        self.lock = threading.Lock()
+        self._cache = cache
+        self._scores: dict[str, list[list[float]]] = {}
+
+    def get(self, key: str, count: int) -> list[list[float]] | None:
+        """The ``count`` scores that were kept under a key, None where there are none or they are broken."""
+        if key not in self._scores and self._cache is not None:
+            found = (self._cache.get(key) or {}).get("scores")
+            if _sound(found, count):
+                self._scores[key] = found
+        return self._scores.get(key)
+
+    def put(self, key: str, scores: list[list[float]]) -> None:
+        """Keeps scores."""
+        self._scores[key] = scores
+        if self._cache is not None:
+            self._cache.put(key, {"scores": scores})
+
+
+def _sound(found: Any, count: int) -> TypeGuard[list[list[float]]]:
+    """Whether this is a list of so many finite log-likelihoods, each with its number of tokens."""
+    return (
+        isinstance(found, list)
+        and len(found) == count
+        and all(isinstance(one, list) and len(one) == 2 for one in found)
+        and all(isinstance(part, int | float) and math.isfinite(part) for one in found for part in one)
+    )

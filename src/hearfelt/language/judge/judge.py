@@ -14,7 +14,7 @@ from hearfelt.labels import EKMAN7
 from hearfelt.language.base import ChatModel, Message
 from hearfelt.language.judge.asking import Judgement, Record, asker
 from hearfelt.language.judge.breaker import Breaker
-from hearfelt.language.judge.cache import Cache, default_folder
+from hearfelt.language.judge.cache import Cache, Kept, default_folder
 from hearfelt.language.judge.question import (
     JudgeItem,
     QuestionOptions,
@@ -82,31 +82,39 @@ class Judge:
 
     Args:
         masker: what personal data was seen before; a new one where None.
+        kept: what the model answers to nothing, as another judge measured it; nothing yet where None.
 
     Raises:
         OptionError: the way of asking is not known, or the model cannot be asked so.
     """
 
     def __init__(
-        self, chat: ChatModel, options: JudgeOptions = JudgeOptions(), masker: Masker | None = None
+        self,
+        chat: ChatModel,
+        options: JudgeOptions = JudgeOptions(),
+        masker: Masker | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.chat = chat
         self.options = options
         self.masker = masker or Masker()
         self.breaker = Breaker(options.max_failures, options.pause_s)
-        self._asker = asker(chat, options.mode, options.labels)
         self._window = Window(options.question)
         self._cache = Cache(options.cache) if options.cache is not None else None
+        self.kept = kept or Kept(self._cache)
+        self._asker = asker(chat, options.mode, options.labels, self.kept)
         self._last = ""
 
     def for_recording(self, chat: ChatModel, speakers: Iterable[str] = ()) -> Judge:
         """The same judge for one recording: with marks and failures of its own.
 
+        What the model answers to nothing is the same for all recordings, and is asked once for all.
+
         Args:
             chat: the chat model to ask, such as this judge's own with its costs counted.
             speakers: names of the speakers.
         """
-        return type(self)(chat, self.options, Masker(speakers))
+        return type(self)(chat, self.options, Masker(speakers), self.kept)
 
     @property
     def masks(self) -> bool:

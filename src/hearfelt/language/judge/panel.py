@@ -17,6 +17,7 @@ import numpy as np
 from hearfelt.errors import ChatError, OptionError
 from hearfelt.language.base import ChatModel
 from hearfelt.language.judge.asking import total
+from hearfelt.language.judge.cache import Kept
 from hearfelt.language.judge.divergence import distance, mean_distance
 from hearfelt.language.judge.examples import Examples
 from hearfelt.language.judge.judge import HASH, Judge, JudgeItem, JudgeOptions, Question
@@ -43,6 +44,7 @@ class Panel(Judge):
 
     Args:
         masker: what personal data was seen before; a new one where None.
+        kept: see `Judge`.
         prompts: how many wordings, 1 to `WORDINGS`.
         examples: labelled utterances of which those that are like the one in question are shown.
 
@@ -55,19 +57,20 @@ class Panel(Judge):
         chat: ChatModel,
         options: JudgeOptions = _DEFAULT,
         masker: Masker | None = None,
+        kept: Kept | None = None,
         *,
         prompts: int = 1,
         examples: Examples | None = None,
     ) -> None:
         if not 1 <= prompts <= WORDINGS:
             raise OptionError(f"{prompts} wordings were asked for; take 1 to {WORDINGS}")
-        super().__init__(chat, options, masker)
+        super().__init__(chat, options, masker, kept)
         self.prompts = prompts
         self.examples = examples
         self._others = []
         for wording in range(2, prompts + 1):
             worded = replace(options, question=replace(options.question, wording=wording))
-            other = Judge(chat, worded, self.masker)
+            other = Judge(chat, worded, self.masker, self.kept)
             other.breaker = self.breaker  # what fails is the model and not a wording
             self._others.append(other)
         self._spreads: list[tuple[float, float]] = []
@@ -76,7 +79,7 @@ class Panel(Judge):
     def for_recording(self, chat: ChatModel, speakers: Iterable[str] = ()) -> Panel:
         """See `Judge.for_recording`."""
         masker = Masker(speakers)
-        return type(self)(chat, self.options, masker, prompts=self.prompts, examples=self.examples)
+        return type(self)(chat, self.options, masker, self.kept, prompts=self.prompts, examples=self.examples)
 
     @property
     def most_requests(self) -> int:
