@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from hearfelt.cli.options import Folder
+
 
 def augment(
     source: Annotated[str, typer.Argument(help="Clips to copy: tables, folders, known corpora.")],
@@ -16,9 +18,7 @@ def augment(
     out: Annotated[Path, typer.Option(help="Folder for the copies (FLAC) and their manifest.csv.")],
     copies: Annotated[int, typer.Option(help="Copies of each clip, each changed anew.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="Another seed makes other copies.", min=0)] = 0,
-    folder: Annotated[
-        Path | None, typer.Option(help="Folder that holds audio/ of known corpora. [default: HEARFELT_DATA]")
-    ] = None,
+    folder: Folder = None,
 ) -> int:
     """Write changed copies of labelled clips: noise, rooms, codecs, tempo, pitch; each row says how."""
     from hearfelt.cli import sources

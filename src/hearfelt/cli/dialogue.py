@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearfelt.cli.options import BACKEND, with_groups
+from hearfelt.cli.options import BACKEND, Setting, with_groups
 from hearfelt.errors import OptionError
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def dialogue(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe of kind dialogue (.toml) for the models.")
     ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="Set a key of the recipe; may be given again.")
-    ] = None,
+    setting: Setting = None,
     llm: Annotated[
         str | None, typer.Option(help="Ask this language model as one more row; also transformers:FOLDER.")
     ] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hearfelt.cli.options import Drop, Folder, Renames
 from hearfelt.errors import OptionError
 
 if TYPE_CHECKING:
@@ -31,16 +32,12 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="What --model is judged on: tables, known corpora.")
     ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Folder that holds audio/ of known corpora. [default: HEARFELT_DATA]")
-    ] = None,
+    folder: Folder = None,
     out: Annotated[
         list[Path] | None, typer.Option(help="Report to write: .html, .md or .json; may be given again.")
     ] = None,
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="Rename a gold label: calm=neutral; may be given again.")
-    ] = None,
-    drop: Annotated[str | None, typer.Option(help="Leave clips with these gold labels out: a,b.")] = None,
+    mapping: Renames = None,
+    drop: Drop = None,
     by: Annotated[str, typer.Option(help="Columns to give scores by.")] = "corpus,gender,language,intensity",
     samples: Annotated[int, typer.Option(help="Draws of speakers for an interval.")] = 1000,
     coverage: Annotated[float, typer.Option(help="What label sets promise to hold.")] = 0.9,

@@ -1,4 +1,4 @@
-"""Groups of options that several verbs share, each declared once."""
+"""Options that several verbs share, alone and in groups, each declared once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ from hearfelt.errors import OptionError
 if TYPE_CHECKING:
     from hearfelt.language.chat.backends import BackendOptions
     from hearfelt.pipeline.options import RecognizerOptions
+
+Folder = Annotated[
+    Path | None, typer.Option(help="Folder that holds audio/ of known corpora. [default: HEARFELT_DATA]")
+]
+Renames = Annotated[
+    list[str] | None, typer.Option("--map", help="Rename a gold label: calm=neutral; may be given again.")
+]
+Drop = Annotated[str | None, typer.Option(help="Leave clips with these gold labels out: a,b.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set a key of the recipe: loop.epochs=3; may be given again."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or accelerate (GPUs, several processes).")]
+Workers = Annotated[int, typer.Option(help="Processes that measure clips.", min=1)]
 
 _BACKEND = (
     ("llm_url", str, "Its OpenAI-style server. [default: http://localhost:8080/v1]"),

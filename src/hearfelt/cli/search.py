@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hearfelt.cli.options import Device, Setting, Workers
+
 
 def search(
     recipe: Annotated[str, typer.Argument(help="A recipe (.toml) with a table [search].")],
@@ -19,12 +21,9 @@ def search(
         Path | None, typer.Option(help="Folder; a search goes on there. [default: runs/NAME-search]")
     ] = None,
     fold: Annotated[int, typer.Option(help="Whose training speakers are used, counted from 0.")] = 0,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Set a key of the recipe: loop.epochs=3; may be given again."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or accelerate (GPUs, several processes).")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that measure clips.", min=1)] = 1,
+    setting: Setting = None,
+    device: Device = "auto",
+    workers: Workers = 1,
 ) -> int:
     """Search for better options; test speakers are never heard. The best recipe is written as TOML."""
     from hearfelt.training import command

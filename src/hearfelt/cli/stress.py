@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hearfelt.cli.options import Drop, Folder, Renames
 from hearfelt.errors import OptionError
 
 if TYPE_CHECKING:
@@ -26,13 +27,9 @@ def stress(
     clips: Annotated[
         int, typer.Option(help="Clips asked about, drawn evenly over labels and speakers.", min=1)
     ] = 200,
-    folder: Annotated[
-        Path | None, typer.Option(help="Folder that holds audio/ of known corpora. [default: HEARFELT_DATA]")
-    ] = None,
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="Rename a gold label: calm=neutral; may be given again.")
-    ] = None,
-    drop: Annotated[str | None, typer.Option(help="Leave clips with these gold labels out: a,b.")] = None,
+    folder: Folder = None,
+    mapping: Renames = None,
+    drop: Drop = None,
     seed: Annotated[int, typer.Option(help="Another seed draws other clips, noises and rooms.", min=0)] = 0,
     json: Annotated[Path | None, typer.Option(help="Write every figure to this .json file.")] = None,
     md: Annotated[Path | None, typer.Option(help="Write the tables to this .md file.")] = None,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hearfelt.cli.options import Device, Setting, Workers
+
 
 def train(
     source: Annotated[
@@ -30,13 +32,10 @@ def train(
     fold: Annotated[
         list[int] | None, typer.Option(help="Only this fold, counted from 0; may be given again.")
     ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Set a key of the recipe: loop.epochs=3; may be given again."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or accelerate (GPUs, several processes).")] = "auto",
+    setting: Setting = None,
+    device: Device = "auto",
     tensorboard: Annotated[bool, typer.Option(help="Write curves beside each checkpoint.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes that measure clips.", min=1)] = 1,
+    workers: Workers = 1,
     weights: Annotated[Path | None, typer.Option(help="Publish to this weights folder at the end.")] = None,
     init: Annotated[
         Path | None, typer.Option(help="Write the recipe to this .toml file, and learn nothing.")
