@@ -9,7 +9,8 @@ Every figure is of the recipe that stands in recipes/ under the name of its run:
 model on mel functionals; those of recipes/measured/ begin where a run over other corpora ended. `…_ua` and
 `…_uar` are means over folds; nothing is normalised by speaker, nothing is stopped or tuned on held-out
 speakers. EmoDB's EmoBox folds share speakers between training and test, the other folds do not. `unseen` is
-what a model says of a corpus that it has not learnt from, over the labels that both have.
+what a model says of a corpus that it has not learnt from, over the labels that both have. `…_after_3` is a second
+protocol: the speaker is known from three earlier utterances (`hearfelt.evaluation.running.of_answers`).
 
 Runs are read from runs/; where one is missing, from benchmarks/results/recognition.json, which says when and
 from which commit it was made. Ends with one line of JSON.
@@ -36,7 +37,7 @@ import numpy as np
 from hearfelt.audio import read
 from hearfelt.datasets import corpora
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation import metrics, protocols
+from hearfelt.evaluation import metrics, protocols, running
 from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
 from hearfelt.models.onnx import VoiceModel
@@ -98,7 +99,15 @@ def finished(name: str) -> dict[str, Any] | None:
         "mean_over_folds": protocols.mean_over_folds(held),
         "pooled": protocols.by_group(held),
         "parts": parts(folder, held),
+        "speaker_known": speaker_known(held),
     }
+
+
+def speaker_known(held: protocols.HeldOut) -> dict[str, Any] | None:
+    """Mean UA over folds after 0, 1, 3, 10 utterances of the speaker; None where folds share speakers."""
+    if any(len(np.unique(held.fold[held.speakers == name])) > 1 for name in np.unique(held.speakers)):
+        return None
+    return {str(step): row for step, row in running.of_answers(held).items()}
 
 
 def parts(folder: Path, held: protocols.HeldOut) -> dict[str, float]:
@@ -253,6 +262,8 @@ def main() -> None:
             figures[figure] = table[name]["mean_over_folds"]["ua"]
             figures[f"{figure}_ci95"] = table[name]["mean_over_folds"]["ua_ci95"]
             figures[f"{figure}_parts"] = table[name]["parts"]
+            known = table[name].get("speaker_known") or {}
+            figures |= {f"{figure}_after_{step}": row["ua"] for step, row in known.items() if step != "0"}
     if table.get("emodb_loso"):
         figures["emodb_loso_uar_pooled"] = table["emodb_loso"]["pooled"]["all"]["uar"]
     figures["unseen_uar"] = {name: row["uar"] for name, row in table["unseen"].items() if row}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 from hearfelt.datasets.splits import leave_one_speaker_out
 from hearfelt.errors import CorpusError, OptionError
 from hearfelt.evaluation import benchmark, metrics, running
+from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.types import Example
 
 from .made import LABELS, Guess, table
@@ -96,3 +98,53 @@ def test_cache_is_that_of_the_system() -> None:
     assert model.cache is None
     model.cache = "folder"
     assert model.system.cache == model.cache == "folder"
+
+
+def answered(bias: float, clips: int = 40, speakers: int = 8, folds: int = 4) -> HeldOut:
+    """Answers that are right but for noise, and that each speaker's voice pushes towards some labels."""
+    random = np.random.default_rng(3)
+    number = np.arange(speakers * clips)
+    who, gold = number // clips, number % 3
+    logits = 2.0 * np.eye(3)[gold] + random.standard_normal((len(number), 3))
+    logits += bias * random.standard_normal((speakers, 3))[who]
+    return HeldOut(
+        file=np.array([f"{i:04}.wav" for i in number]),
+        corpus=np.full(len(number), "made"),
+        speaker=np.array([f"s{i}" for i in who]),
+        gender=np.full(len(number), "female"),
+        gold=np.array(LABELS)[gold],
+        labels=np.array(LABELS),
+        logits=logits.astype(np.float32),
+        duration_s=np.ones(len(number), dtype=np.float32),
+        fold=who % folds,
+    )
+
+
+def test_a_leaning_of_the_answers_is_taken_away() -> None:
+    held = answered(3.0)
+    found = running.of_answers(held)
+    ua = [found[step]["ua"] for step in running.STEPS]
+    assert ua == sorted(ua)
+    assert ua[3] > ua[0] + 0.15
+    assert all(row["ua_ci95"][0] <= row["ua"] <= row["ua_ci95"][1] for row in found.values())
+    assert len(found[10]["ua_of_folds"]) == 4
+
+
+def test_where_no_speaker_leans_the_baseline_changes_little() -> None:
+    found = running.of_answers(answered(0.0))
+    assert abs(found[10]["ua"] - found[0]["ua"]) < 0.02
+
+
+def test_the_baseline_of_answers_looks_at_no_label() -> None:
+    held = answered(3.0)
+    wrong = dataclasses.replace(held, gold=np.roll(held.gold, 1))
+    right, turned = running.of_answers(held), running.of_answers(wrong)
+    # The answers are the same, so what is right of them under turned labels is what was wrong before.
+    assert turned[10]["ua"] < 1 - right[10]["ua"] + 0.05
+
+
+def test_the_baseline_of_answers_needs_clips_and_other_folds() -> None:
+    with pytest.raises(CorpusError, match=r"^the speaker made/s0 has 10 clips: a running baseline after 10"):
+        running.of_answers(answered(1.0, clips=10))
+    with pytest.raises(CorpusError, match=r"^there is one fold: .* needs more, and the speakers of other"):
+        running.of_answers(answered(1.0, folds=1))

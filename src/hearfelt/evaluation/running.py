@@ -2,7 +2,8 @@
 
 In a call the speaker's earlier turns are known. `prepare` sets the first utterances of each test speaker
 apart (in an order drawn by a seed, since corpora sort their files by emotion), and judges all others with a
-baseline of none, one, three and ten of them, so that every row is about the same clips.
+baseline of none, one, three and ten of them, so that every row is about the same clips. `of_answers` does the
+same with the answers of any model, where features of a matrix are at hand or not.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import numpy.typing as npt
 
 from hearfelt.datasets.splits import Split
 from hearfelt.errors import CorpusError, OptionError
+from hearfelt.evaluation import metrics, protocols
 from hearfelt.evaluation.answers import speaker_of
+from hearfelt.evaluation.protocols import HeldOut
 from hearfelt.types import Example
 
 STEPS = (0, 1, 3, 10)
@@ -76,15 +79,8 @@ class Running:
     def fit(self, examples: Sequence[Example]) -> Running:
         """Let the system learn, and learn the levels of the training speakers; returns itself."""
         self.system.fit(examples)
-        x = self._values(examples)
         who = np.array([speaker_of(e) for e in examples])
-        names = np.unique(who)
-        means = np.stack([x[who == name].mean(axis=0) for name in names])
-        within = ((x - means[np.searchsorted(names, who)]) ** 2).mean(axis=0)
-        self.level_ = means.mean(axis=0)
-        between = means.var(axis=0)
-        # A feature in which speakers do not differ is left as it is.
-        self.ratio_ = np.where(between > 0, within / np.where(between > 0, between, 1.0), np.inf)
+        self.level_, self.ratio_ = _levels(self._values(examples), who)
         return self
 
     def predict_proba(self, examples: Sequence[Example]) -> npt.NDArray[Any]:
@@ -101,6 +97,73 @@ class Running:
 
     def _values(self, examples: Sequence[Example]) -> npt.NDArray[np.float64]:
         return np.array(self.system.measured(examples).values, dtype=np.float64)
+
+
+def _levels(
+    x: npt.NDArray[np.float64], who: npt.NDArray[np.str_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean of the speakers' levels; variance within by variance between speakers; each ``(n_columns,)``."""
+    names = np.unique(who)
+    means = np.stack([x[who == name].mean(axis=0) for name in names])
+    within = ((x - means[np.searchsorted(names, who)]) ** 2).mean(axis=0)
+    between = means.var(axis=0)
+    # A column in which speakers do not differ is left as it is.
+    return means.mean(axis=0), np.where(between > 0, within / np.where(between > 0, between, 1.0), np.inf)
+
+
+def of_answers(held: HeldOut, *, draws: int = 20, seed: int = 0) -> dict[int, dict[str, Any]]:
+    """What a running baseline of the answers themselves gives: mean UA over folds after each of `STEPS`.
+
+    A voice that a model takes for an angry one is taken so in every utterance. So the speaker's mean
+    log-probabilities over the utterances heard are brought to the mean of other speakers, label by label,
+    with the weight of `Running`. Mean and weight come from the held-out answers of the other folds; no label
+    is looked at. The utterances heard are drawn ``draws`` times, and never judged.
+
+    Returns:
+        Step to ``ua``, ``ua_ci95`` (folds drawn again) and ``ua_of_folds``, each a mean over the draws.
+
+    Raises:
+        CorpusError: a speaker with no clip left, or answers of a single fold.
+    """
+    most, random = max(STEPS), np.random.default_rng(seed)
+    x = np.log(np.maximum(protocols.softmax(held.logits), 1e-9))
+    members = {str(name): np.flatnonzero(held.speakers == name) for name in np.unique(held.speakers)}
+    short = next((name for name, rows in members.items() if len(rows) <= most), None)
+    folds = np.unique(held.fold)
+    if short is not None or len(folds) < 2:
+        what = f"the speaker {short} has {len(members[short])} clips" if short else "there is one fold"
+        raise CorpusError(
+            f"{what}: a running baseline after {most} utterances needs more, and the speakers of other folds"
+        )
+    others = {
+        fold: _levels(x[held.fold != fold], held.speakers[held.fold != fold]) for fold in folds.tolist()
+    }
+    found = {step: np.zeros(len(folds)) for step in STEPS}
+    for _ in range(draws):
+        order = {name: random.permutation(rows) for name, rows in members.items()}
+        for step, sums in found.items():
+            moved = x.copy()
+            for rows in order.values():
+                level, ratio = others[int(held.fold[rows[0]])]
+                if step:
+                    own = x[rows[:step]].mean(axis=0) - level
+                    moved[rows[most:]] -= own * step / (step + ratio)
+            judged = np.concatenate([rows[most:] for rows in order.values()])
+            answers = held.labels[moved.argmax(axis=1)]
+            for number, fold in enumerate(folds):
+                own_rows = judged[held.fold[judged] == fold]
+                sums[number] += metrics.uar(held.gold[own_rows], answers[own_rows]) / draws
+    again = random.integers(0, len(folds), (1000, len(folds)))
+    return {step: _summary(values, again) for step, values in found.items()}
+
+
+def _summary(values: npt.NDArray[np.float64], again: npt.NDArray[np.int64]) -> dict[str, Any]:
+    low, high = np.quantile(values[again].mean(axis=1), [0.025, 0.975])
+    return {
+        "ua": round(float(values.mean()), 4),
+        "ua_ci95": [round(float(low), 4), round(float(high), 4)],
+        "ua_of_folds": [round(float(value), 4) for value in values],
+    }
 
 
 def prepare(
