@@ -9,8 +9,8 @@ Every figure is of the recipe that stands in recipes/ under the name of its run:
 model on mel functionals; those of recipes/measured/ begin where a run over other corpora ended. `…_ua` and
 `…_uar` are means over folds; nothing is normalised by speaker, nothing is stopped or tuned on held-out
 speakers. EmoDB's EmoBox folds share speakers between training and test, the other folds do not. `unseen` is
-what a model says of a corpus that it has not learnt from, over the labels that both have. `…_after_3` is a second
-protocol: the speaker is known from three earlier utterances (`hearfelt.evaluation.running.of_answers`).
+what a model says of a corpus that it has not learnt from, over the labels that both have. `…_after_3` is
+of another protocol: three earlier utterances of the speaker are known (`evaluation.running.of_answers`).
 
 Runs are read from runs/; where one is missing, from benchmarks/results/recognition.json, which says when and
 from which commit it was made. Ends with one line of JSON.
