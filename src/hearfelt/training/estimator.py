@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from hearfelt.models import onnx
 from hearfelt.models.base import Input
 from hearfelt.training import measure, table
 from hearfelt.training.recipe import Recipe, from_table
+from hearfelt.training.watch import Report, silent
 from hearfelt.types import Audio, Emotion, Evidence, Example, FloatArray, Segment
 
 if TYPE_CHECKING:
@@ -23,7 +25,42 @@ if TYPE_CHECKING:
     from hearfelt.training.inputs import Clips
 
 
-class NeuralClassifier:
+R = TypeVar("R")
+N = TypeVar("N")
+
+
+class Learner(Generic[R, N]):
+    """What models that learn by a recipe have in common.
+
+    Args:
+        recipe: what to build and how to learn.
+        folder: gets the checkpoint and the losses; a fit that was killed goes on there. None keeps nothing.
+        cache: keeps what is measured of the sounds, so that folds over the same clips measure it once.
+        report: told after every epoch.
+    """
+
+    classes_: tuple[str, ...]
+    network_: N
+    recipe_: R
+
+    def __init__(
+        self, recipe: R, folder: Path | None = None, cache: Path | None = None, report: Report | None = None
+    ) -> None:
+        self.recipe, self.folder, self.cache, self.report = recipe, folder, cache, report or silent
+
+    @contextmanager
+    def _place(self) -> Iterator[Path]:
+        """Where a fit keeps its checkpoint."""
+        with tempfile.TemporaryDirectory() as scratch:
+            yield self.folder or Path(scratch)
+
+    def _fitted(self) -> N:
+        if not hasattr(self, "network_"):
+            raise ModelError("this model has learnt nothing yet: call fit(examples) first")
+        return self.network_
+
+
+class NeuralClassifier(Learner[Recipe, Any]):
     """The network of a recipe, learnt from any labelled examples.
 
     >>> from hearfelt.training.estimator import NeuralClassifier
@@ -33,14 +70,11 @@ class NeuralClassifier:
     Args:
         recipe: what to build and how to learn; the defaults of `Recipe` where None. Its labels are those of
             the examples, its corpora are not read.
-        folder: gets the checkpoint and the losses; a fit that was killed goes on there. None keeps nothing.
-        cache: keeps log-mels, so that folds over the same clips measure them once.
-        report: told after every epoch.
+        folder, cache, report: see `Learner`.
         workers: processes that measure log-mels.
         changes: keys of the recipe's ``loop`` to set, and ``seed``, such as ``epochs=3``.
     """
 
-    classes_: tuple[str, ...]
     network_: VoiceNetwork
 
     def __init__(
@@ -49,15 +83,15 @@ class NeuralClassifier:
         *,
         folder: Path | None = None,
         cache: Path | None = None,
-        report: Callable[[str], None] | None = None,
+        report: Report | None = None,
         workers: int = 1,
         **changes: Any,
     ) -> None:
         from hearfelt.training.changes import changed
 
         dotted = {key if key == "seed" or "." in key else f"loop.{key}": v for key, v in changes.items()}
-        self.recipe = changed(recipe or Recipe(), dotted)
-        self.folder, self.cache, self.report, self.workers = folder, cache, report, workers
+        super().__init__(changed(recipe or Recipe(), dotted), folder, cache, report)
+        self.workers = workers
 
     def fit(self, examples: Sequence[Example]) -> NeuralClassifier:
         """Learn from examples with a gold label; returns itself.
@@ -71,10 +105,8 @@ class NeuralClassifier:
         data = dataclasses.replace(self.recipe.data, labels=self.classes_, relabel={}, drop=())
         self.recipe_ = dataclasses.replace(self.recipe, data=data)
         clips = self._clips(examples)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = self.folder or Path(scratch)
-            rows = range(len(examples))
-            self.network_ = loop.train(self.recipe_, clips, rows, folder, self.report or _silent)
+        with self._place() as folder:
+            self.network_ = loop.train(self.recipe_, clips, range(len(examples)), folder, self.report)
         return self
 
     def predict_proba(self, inputs: Sequence[Input]) -> FloatArray:
@@ -109,20 +141,11 @@ class NeuralClassifier:
         from hearfelt.models.onnx import read_card
         from hearfelt.training import run
 
-        card = read_card(Path(folder))
-        try:
-            recipe = from_table(Recipe, json.loads(json.dumps(given(card["recipe"]))))
-        except (KeyError, OptionError) as error:
-            raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
+        recipe = recipe_of(Recipe, read_card(Path(folder)), folder)
         model = cls(recipe)
         model.recipe_, model.classes_ = recipe, recipe.data.labels
         model.network_ = run.load_network(recipe, Path(folder))
         return model
-
-    def _fitted(self) -> VoiceNetwork:
-        if not hasattr(self, "network_"):
-            raise ModelError("this model has learnt nothing yet: call fit(examples) first")
-        return self.network_
 
     def _clips(self, inputs: Sequence[Input]) -> Clips:
         from hearfelt.training import inputs as batches
@@ -138,10 +161,22 @@ def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
     return onnx.felt(labels, [float(p) for p in probabilities])
 
 
-def given(stored: Any) -> Any:
+def recipe_of(kind: type[R], card: Mapping[str, Any], folder: Path) -> R:
+    """The recipe in the card of a saved model.
+
+    Raises:
+        ModelError: there is none, or one that this version does not know.
+    """
+    try:
+        return from_table(kind, json.loads(json.dumps(_given(card["recipe"]))))
+    except (KeyError, OptionError) as error:
+        raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
+
+
+def _given(stored: Any) -> Any:
     """A stored recipe without the keys that are None: TOML has none of those."""
     if isinstance(stored, dict):
-        return {key: given(value) for key, value in stored.items() if value is not None}
+        return {key: _given(value) for key, value in stored.items() if value is not None}
     return stored
 
 
@@ -160,10 +195,6 @@ def segment_of(source: Input) -> Segment:
 def example_of(source: Input) -> Example:
     """An input as an example, without a label where it brings none."""
     return source if isinstance(source, Example) else Example(measure.name(source), None)
-
-
-def _silent(line: str) -> None:
-    """Nobody listens."""
 
 
 def _loop() -> Any:

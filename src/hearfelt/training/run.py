@@ -28,7 +28,7 @@ from hearfelt.training.inputs import Clips
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runfolder import describe, open_folder
 from hearfelt.training.scored import collect
-from hearfelt.training.watch import How, Report
+from hearfelt.training.watch import How, Report, named
 from hearfelt.types import FloatArray
 
 __all__ = ["collect", "describe", "open_folder", "run_final", "run_folds"]
@@ -57,7 +57,7 @@ def run_folds(
             continue
         folder = out / f"fold{number}"
         if not (folder / "answers.npz").is_file():
-            told = _named(report, f"fold {number}")
+            told = named(report, f"fold {number}")
             found = networks(recipe, clips, split.train, folder, told, how)
             answers: dict[str, Any] = {
                 "networks": np.stack([loop.logits(network, clips, split.test) for network in found]),
@@ -88,7 +88,7 @@ def networks(
         place = folder / f"member{number}"
         if not (place / "network.pt").is_file():
             start = start_of(recipe, number, folder.parent.parent) if recipe.start else None
-            told = _named(report, f"network {number}")
+            told = named(report, f"network {number}")
             network = loop.train(own, clips, indices, place, told, start, how)
             write_state(place / "network.pt", network.state_dict())
         found.append(load_network(own, place))
@@ -197,7 +197,7 @@ def run_final(
     The linear model's weight is the one that the folds chose; `UNJUDGED_WEIGHT` where no fold was run.
     """
     folder, everything = out / "final", range(len(clips.examples))
-    networks(recipe, clips, everything, folder, _named(report, "all clips"), how)
+    networks(recipe, clips, everything, folder, named(report, "all clips"), how)
     if recipe.functionals.use and not (folder / "linear.pt").is_file():
         _linear(recipe, clips, everything, folder, ())
     chosen = out / "weights.json"
@@ -207,10 +207,6 @@ def run_final(
     ensemble = load_ensemble(recipe, folder, weight)
     save_ensemble(ensemble, recipe, folder, recipe.name)
     return ensemble
-
-
-def _named(report: Report, name: str) -> Report:
-    return lambda line: report(f"{name}: {line}")
 
 
 def save_network(

@@ -23,7 +23,7 @@ from hearfelt.evaluation import protocols
 from hearfelt.training import changes, deal, kinds, runfolder, scored
 from hearfelt.training.files import atomic, write_json
 from hearfelt.training.kinds import Plan, Runner
-from hearfelt.training.watch import How, Report
+from hearfelt.training.watch import How, Report, named
 from hearfelt.types import Example
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class _Judge:
         if path.is_file():
             return scored.uar(protocols.load(path))
         path.parent.mkdir(exist_ok=True)
-        told = _named(self.report, f"trial {folder.name}, part {number}")
+        told = named(self.report, f"trial {folder.name}, part {number}")
         held = self.runner.judged(recipe, material, split, path.parent, told, self.order.how)
         with atomic(path) as part, part.open("wb") as stream:
             held.save(stream)
@@ -310,7 +310,3 @@ def _write(study: optuna.Study, kind: str, recipe: Any, order: Search, chosen: S
         text = kinds.to_toml(kind, changes.changed(recipe, values(best)), comment)
         part.write_text(text, encoding="utf-8")
     return order.out / BEST
-
-
-def _named(report: Report, name: str) -> Report:
-    return lambda line: report(f"{name}: {line}")

@@ -23,6 +23,15 @@ def say(line: str) -> None:
     print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
+def silent(line: str) -> None:
+    """A `Report` to nobody."""
+
+
+def named(report: Report, name: str) -> Report:
+    """A report whose lines begin with a name."""
+    return lambda line: report(f"{name}: {line}")
+
+
 class Watcher(Protocol):
     """One who is told."""
 

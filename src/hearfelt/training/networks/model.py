@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hearfelt.errors import ModelError, OptionError
+from hearfelt.errors import ModelError
 from hearfelt.features import melfunctionals
 from hearfelt.models.base import Input
 from hearfelt.models.networks.base import EmotionNetwork, learnt_state
 from hearfelt.models.networks.heads import Task, probabilities
 from hearfelt.models.onnx import read_card
 from hearfelt.training import export, runfolder
-from hearfelt.training.estimator import example_of, felt, given, segment_of
+from hearfelt.training.estimator import Learner, example_of, felt, recipe_of, segment_of
 from hearfelt.training.files import write_json, write_state
 from hearfelt.training.networks import lesson, targets
 from hearfelt.training.networks import material as materials
@@ -135,7 +134,7 @@ def write(network: EmotionNetwork, recipe: NetworkRecipe, folder: Path) -> None:
     write_json(folder / "model.json", card)
 
 
-class TaskClassifier:
+class TaskClassifier(Learner[NetworkRecipe, EmotionNetwork]):
     """A network with tasks (`hearfelt.models.base.Model`), learnt from any labelled examples.
 
     >>> from hearfelt.training.networks.model import TaskClassifier
@@ -143,17 +142,12 @@ class TaskClassifier:
     >>> model.answers(["a.wav"])["emotion"]  # doctest: +SKIP
 
     Args:
-        recipe: what to build and how to learn.
-        folder: gets the checkpoint; a fit that was killed goes on there. None keeps nothing.
-        cache: keeps log-mels.
-        report: told after every epoch.
+        recipe, folder, cache, report: see `Learner`.
         how: where it learns.
     """
 
     classes_: tuple[str, ...]
     """The emotions, or the labels of the first task where none are learnt."""
-    network_: EmotionNetwork
-    recipe_: NetworkRecipe
 
     def __init__(
         self,
@@ -164,8 +158,8 @@ class TaskClassifier:
         report: Report | None = None,
         how: How | None = None,
     ) -> None:
-        self.recipe = recipe or NetworkRecipe()
-        self.folder, self.cache, self.report, self.how = folder, cache, report or _silent, how
+        super().__init__(recipe or NetworkRecipe(), folder, cache, report)
+        self.how = how
 
     def fit(self, examples: Sequence[Example]) -> TaskClassifier:
         """Learn every task of the recipe; returns itself.
@@ -176,8 +170,7 @@ class TaskClassifier:
         named = targets.named(self.recipe.tasks, examples, self.recipe.data.labels)
         self.recipe_ = dataclasses.replace(self.recipe, tasks=named)
         clips = self._clips(examples)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = self.folder or Path(scratch)
+        with self._place() as folder:
             rows = range(len(examples))
             self.network_ = lesson.learn(self.recipe_, clips, rows, folder, self.report, self.how)
         self.classes_ = self._task.labels
@@ -236,10 +229,7 @@ class TaskClassifier:
             ModelError: the folder holds none.
         """
         card = read_card(Path(folder), ("recipe", "tasks", "n_functionals"))
-        try:
-            recipe = from_table(NetworkRecipe, json.loads(json.dumps(given(card["recipe"]))))
-        except OptionError as error:
-            raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
+        recipe = recipe_of(NetworkRecipe, card, folder)
         model = cls(recipe)
         model.recipe_ = recipe
         model.network_ = read(recipe, Path(folder), int(card["n_functionals"]))
@@ -251,16 +241,7 @@ class TaskClassifier:
         tasks = self._fitted().tasks
         return next((task for task in tasks if task.name == "emotion"), tasks[0])
 
-    def _fitted(self) -> EmotionNetwork:
-        if not hasattr(self, "network_"):
-            raise ModelError("this model has learnt nothing yet: call fit(examples) first")
-        return self.network_
-
     def _clips(self, inputs: Sequence[Input]) -> Material:
         waveform = lesson.hears_waveform(self.recipe_)
         examples = [example_of(one) for one in inputs]
         return materials.measured(self.recipe_, examples, self.cache, self.report, 1, waveform)
-
-
-def _silent(line: str) -> None:
-    """Nobody listens."""

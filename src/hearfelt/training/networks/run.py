@@ -26,7 +26,7 @@ from hearfelt.training.networks.lesson import Answers
 from hearfelt.training.networks.material import Material
 from hearfelt.training.networks.recipe import NetworkRecipe
 from hearfelt.training.tell import tell
-from hearfelt.training.watch import How, Report
+from hearfelt.training.watch import How, Report, named
 from hearfelt.types import Example
 
 
@@ -64,7 +64,7 @@ def run_folds(
 ) -> dict[str, Any]:
     """Train and judge each fold not done yet; the scores of all finished folds."""
     for number, split, folder in scored.unfinished(folds, out, only, "answers.npz"):
-        network = model.learnt(recipe, clips, split.train, folder, _named(report, f"fold {number}"), how)
+        network = model.learnt(recipe, clips, split.train, folder, named(report, f"fold {number}"), how)
         said = lesson.answers(network, clips, split.test)
         with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
             np.savez(stream, test=np.array(split.test), **{f"task_{k}": v for k, v in said.items()})  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def run_folds(
 def run_final(recipe: NetworkRecipe, clips: Material, out: Path, report: Report, how: How) -> Any:
     """Train on every clip. Nothing is measured on it: its scores are those of the folds."""
     folder, everything = out / "final", range(len(clips.examples))
-    network = model.learnt(recipe, clips, everything, folder, _named(report, "all clips"), how)
+    network = model.learnt(recipe, clips, everything, folder, named(report, "all clips"), how)
     model.write(network, recipe, folder)
     tell(out, recipe, clips.examples)
     return network
@@ -154,7 +154,3 @@ def held_out(task: Task, logits: Any, truth: Any, clips: Material, test: Sequenc
 def _stored(path: Path) -> Answers:
     with np.load(path) as stored:
         return {name: stored[name] for name in stored.files}
-
-
-def _named(report: Report, name: str) -> Report:
-    return lambda line: report(f"{name}: {line}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hearfelt.errors import ModelError, OptionError
+from hearfelt.errors import ModelError
 from hearfelt.models import writers
 from hearfelt.models.base import Input
 from hearfelt.models.onnx import read_card
@@ -22,9 +20,8 @@ from hearfelt.models.writer import Writer, probabilities
 from hearfelt.models.writing import answered
 from hearfelt.models.written import Answer
 from hearfelt.training import export, runfolder, table
-from hearfelt.training.estimator import example_of, given, segment_of
+from hearfelt.training.estimator import Learner, example_of, recipe_of, segment_of
 from hearfelt.training.files import write_json, write_state
-from hearfelt.training.recipe import from_table
 from hearfelt.training.watch import How, Report
 from hearfelt.training.written import lesson, material
 from hearfelt.training.written.material import Material
@@ -90,7 +87,7 @@ def write(network: Writer, recipe: WrittenRecipe, folder: Path, *, onnx: bool = 
     write_json(folder / "model.json", card)
 
 
-class WrittenClassifier:
+class WrittenClassifier(Learner[WrittenRecipe, Writer]):
     """A speech-LLM, or the Transformer from nothing (`hearfelt.models.base.Model`), from labelled examples.
 
     >>> from hearfelt.training.written.model import WrittenClassifier
@@ -98,17 +95,11 @@ class WrittenClassifier:
     >>> model.write(["a.wav"])[0].caption  # doctest: +SKIP
 
     Args:
-        recipe: what to build and how to learn.
-        folder: gets the checkpoint; a fit that was killed goes on there. None keeps nothing.
-        cache: keeps log-mels and cues.
-        report: told after every epoch.
+        recipe, folder, cache, report: see `Learner`.
         how: where it learns.
     """
 
-    classes_: tuple[str, ...]
-    network_: Writer
     plan_: dict[str, Any]
-    recipe_: WrittenRecipe
 
     def __init__(
         self,
@@ -119,8 +110,8 @@ class WrittenClassifier:
         report: Report | None = None,
         how: How | None = None,
     ) -> None:
-        self.recipe = recipe or SpeechLlmRecipe()
-        self.folder, self.cache, self.report, self.how = folder, cache, report or _silent, how
+        super().__init__(recipe or SpeechLlmRecipe(), folder, cache, report)
+        self.how = how
 
     def fit(self, examples: Sequence[Example]) -> WrittenClassifier:
         """Learn to write the answer of each example; returns itself.
@@ -132,8 +123,7 @@ class WrittenClassifier:
         data = dataclasses.replace(self.recipe.data, labels=labels, relabel={}, drop=())
         self.recipe_ = dataclasses.replace(self.recipe, data=data)
         clips, rows = self._clips(examples), range(len(examples))
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = self.folder or Path(scratch)
+        with self._place() as folder:
             self.network_, self.plan_ = lesson.learn(self.recipe_, clips, rows, folder, self.report, self.how)
         self.classes_ = tuple(labels)
         return self
@@ -180,26 +170,14 @@ class WrittenClassifier:
         writes = card.get("writes")
         if writes not in RECIPES:
             raise ModelError(f"{folder} holds a model of kind {card['kind']!r}, which writes nothing")
-        try:
-            recipe = from_table(RECIPES[writes], json.loads(json.dumps(given(card["recipe"]))))
-        except OptionError as error:
-            raise ModelError(f"{folder} was not saved by a recipe of this version: {error}") from None
+        recipe = recipe_of(RECIPES[writes], card, folder)
         model = cls(recipe)
         model.recipe_ = recipe
         model.network_, model.plan_ = writers.load(Path(folder))
         model.classes_ = model.network_.labels
         return model
 
-    def _fitted(self) -> Writer:
-        if not hasattr(self, "network_"):
-            raise ModelError("this model has learnt nothing yet: call fit(examples) first")
-        return self.network_
-
     def _clips(self, inputs: Sequence[Input]) -> Material:
         waveform = lesson.hears_waveform(self.recipe_)
         examples = [example_of(one) for one in inputs]
         return material.measured(self.recipe_, examples, self.cache, self.report, 1, waveform)
-
-
-def _silent(line: str) -> None:
-    """Nobody listens."""

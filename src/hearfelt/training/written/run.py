@@ -25,7 +25,7 @@ from hearfelt.training.files import atomic, write_json
 from hearfelt.training.networks import scores, targets
 from hearfelt.training.networks.recipe import TaskChoice
 from hearfelt.training.tell import tell
-from hearfelt.training.watch import How, Report
+from hearfelt.training.watch import How, Report, named
 from hearfelt.training.written import lesson, material, model, sound
 from hearfelt.training.written.material import Material
 from hearfelt.training.written.recipe import ScratchRecipe, SpeechLlmRecipe, WrittenRecipe
@@ -66,7 +66,7 @@ def run_folds(
     for number, split, folder in scored.unfinished(folds, out, only, "answers.npz"):
         if isinstance(recipe, SpeechLlmRecipe):
             sound.check_unheard(recipe.sound, number, [clips.examples[i] for i in split.test])
-        network = model.learnt(recipe, clips, split.train, folder, _named(report, f"fold {number}"), how)
+        network = model.learnt(recipe, clips, split.train, folder, named(report, f"fold {number}"), how)
         model.write(network, recipe, folder, onnx=False)
         said = lesson.scores(network, clips, split.test)
         with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
@@ -84,7 +84,7 @@ def run_final(
 ) -> Writer:
     """Train on every clip. Nothing is measured on it: its scores are those of the folds."""
     folder, everything = out / "final", range(len(clips.examples))
-    network = model.learnt(recipe, clips, everything, folder, _named(report, "all clips"), how)
+    network = model.learnt(recipe, clips, everything, folder, named(report, "all clips"), how)
     model.write(network, recipe, folder)
     tell(out, recipe, clips.examples, temperature=False)
     return network
@@ -132,7 +132,3 @@ def collect(recipe: WrittenRecipe, clips: Material, out: Path) -> dict[str, Any]
     found["tasks"] = {"emotion": {k: round(v, 4) for k, v in scores.of(task, said, truth).items()}}
     write_json(out / "scores.json", found)
     return found
-
-
-def _named(report: Report, name: str) -> Report:
-    return lambda line: report(f"{name}: {line}")
