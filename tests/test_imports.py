@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"audio", "features", "transcribers", "language", "models", "fusion"},
     "server": {"pipeline", "applications", "reports", "settings"},
     "weights": set(),
+    "types": set(),
     "web": set(),
 }
 
