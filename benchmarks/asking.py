@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from hearfelt.labels import EKMAN7, emotion  # noqa: E402
 from hearfelt.language.chat.local import LocalOptions, TransformersChat  # noqa: E402
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn  # noqa: E402
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn  # noqa: E402
 from hearfelt.language.judge.schema import explanation_schema, json_schema  # noqa: E402
 from hearfelt.types import Segment  # noqa: E402
 

@@ -34,8 +34,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from hearfelt.errors import OptionError  # noqa: E402
 from hearfelt.labels import canonical  # noqa: E402
-from hearfelt.language.judge.examples import Examples, ShotOptions  # noqa: E402
-from hearfelt.language.judge.question import Shot  # noqa: E402
+from hearfelt.language.judge import Examples, Shot, ShotOptions  # noqa: E402
 from hearfelt.language.judge.similar import SentenceEncoder  # noqa: E402
 
 DATA = Path(os.environ.get("HEARFELT_DATA", ROOT.parent / "shared" / "data")) / "text"

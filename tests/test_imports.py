@@ -76,3 +76,13 @@ def test_import_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] 1"
+
+
+def test_an_analysis_without_a_language_model_loads_none_of_its_parts() -> None:
+    code = (
+        "import sys, hearfelt.pipeline.offline; "
+        "parts = {'pydantic', 'hearfelt.language.judge.judge', 'hearfelt.language.privacy.mask'}; "
+        "print(sorted(parts & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

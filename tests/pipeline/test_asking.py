@@ -18,7 +18,7 @@ from hearfelt.errors import ChatError, OptionError
 from hearfelt.labels import EKMAN7, emotion
 from hearfelt.language.base import Message, Reply
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat, QueueChat
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions
 from hearfelt.pipeline.build import Parts, build
 from hearfelt.pipeline.options import RecognizerOptions
 from hearfelt.pipeline.pool import Pool

@@ -14,7 +14,7 @@ import pytest
 from hearfelt.cli.options import recognizer_options
 from hearfelt.errors import ChatError, HearfeltError, LicenceError, ModelError, OptionError
 from hearfelt.language.chat.openai import OpenAIChat, QueueChat
-from hearfelt.language.judge.judge import Judge, JudgeOptions
+from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.pipeline import weights
 from hearfelt.pipeline.build import Parts, build
 from hearfelt.pipeline.options import RecognizerOptions

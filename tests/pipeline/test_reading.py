@@ -8,7 +8,7 @@ import pytest
 
 from hearfelt.errors import OptionError
 from hearfelt.fusion import reliability
-from hearfelt.language.judge.panel import Panel
+from hearfelt.language.judge import Panel
 from hearfelt.pipeline.build import build
 from hearfelt.pipeline.options import RecognizerOptions
 

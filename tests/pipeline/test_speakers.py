@@ -11,7 +11,7 @@ import pytest
 from hearfelt import Recognizer
 from hearfelt.errors import ChatError
 from hearfelt.language.chat.openai import QueueChat
-from hearfelt.language.judge.judge import Judge, JudgeOptions
+from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.pipeline.speakers import names_and_roles
 
 

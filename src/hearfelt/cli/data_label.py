@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from hearfelt.cli.progress import Progress
     from hearfelt.datasets.annotated import AnnotatedTable
     from hearfelt.language.chat.backends import BackendOptions
-    from hearfelt.language.judge.examples import Examples
-    from hearfelt.language.judge.panel import Panel
+    from hearfelt.language.judge import Examples, Panel
 
 MODES = ("schema", "score")
 SAVE_EVERY_S = 60.0
@@ -67,8 +66,7 @@ def label(
     from hearfelt.cli.progress import Progress
     from hearfelt.datasets.annotated import AnnotatedTable
     from hearfelt.language.chat.backends import make
-    from hearfelt.language.judge.judge import JudgeOptions
-    from hearfelt.language.judge.panel import Panel
+    from hearfelt.language.judge import JudgeOptions, Panel
 
     if mode not in MODES:
         raise unknown_name("way to ask for labels", mode, MODES)
@@ -140,7 +138,7 @@ def _labels(table: AnnotatedTable, given: str | None) -> tuple[str, ...]:
 
 
 def _examples(wordings: Wordings, labels: Sequence[str]) -> Examples | None:
-    from hearfelt.language.judge.examples import ShotOptions, open_table
+    from hearfelt.language.judge import ShotOptions, open_table
 
     if wordings.examples is None:
         return None

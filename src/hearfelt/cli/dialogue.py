@@ -106,7 +106,7 @@ def _asked(
     table: Dialogues, llm: str, backend: BackendOptions, mode: str, limit: int | None, cues: bool
 ) -> dict[str, dict[str, Any]]:
     from hearfelt.language.chat.backends import make
-    from hearfelt.language.judge.judge import Judge, JudgeOptions
+    from hearfelt.language.judge import Judge, JudgeOptions
     from hearfelt.training.dialogue import asked
     from hearfelt.training.watch import say
 

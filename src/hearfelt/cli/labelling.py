@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hearfelt.errors import ChatError, HearfeltError, NotAskedError
-from hearfelt.language.judge.judge import Judge, JudgeItem
-from hearfelt.language.judge.question import Turn, language_of
+from hearfelt.language.judge import Judge, JudgeItem, Turn
+from hearfelt.language.judge.question import language_of
 from hearfelt.pipeline.pool import Pool
 from hearfelt.types import Emotion, Evidence, Segment
 

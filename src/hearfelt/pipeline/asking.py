@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hearfelt.errors import ChatError, NotAskedError
-from hearfelt.language.judge.budget import Budget, BudgetOptions, Metered, most_tokens
-from hearfelt.language.judge.judge import Judge, JudgeItem, Question
+from hearfelt.language.judge import Budget, BudgetOptions, Metered
+from hearfelt.language.judge.budget import most_tokens
 from hearfelt.pipeline.pool import Pool
 from hearfelt.types import Asked, Estimate, Evidence
 
 if TYPE_CHECKING:
+    from hearfelt.language.judge import Judge, JudgeItem
+    from hearfelt.language.judge.judge import Question
     from hearfelt.pipeline.options import RecognizerOptions
 
 WAITING = 4

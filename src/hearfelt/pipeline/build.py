@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hearfelt import transcribers
 from hearfelt.audio import vad
@@ -14,9 +14,6 @@ from hearfelt.errors import OptionError, unknown_name
 from hearfelt.features.cues import Population
 from hearfelt.features.frames import FrameFeatures
 from hearfelt.fusion.combine import Fuser
-from hearfelt.language.judge.examples import Examples
-from hearfelt.language.judge.judge import Judge, JudgeOptions
-from hearfelt.language.judge.panel import Panel
 from hearfelt.language.words.readers import Readers
 from hearfelt.language.words.text import TextModel, TextOptions
 from hearfelt.models import writing
@@ -27,6 +24,9 @@ from hearfelt.pipeline.options import RecognizerOptions
 from hearfelt.transcribers.auto import choose
 from hearfelt.transcribers.base import Transcriber
 from hearfelt.types import Component
+
+if TYPE_CHECKING:
+    from hearfelt.language.judge import Examples, Judge
 
 NONE = "none"
 _FUSION = weights.SHIPPED / "fusion"
@@ -173,6 +173,7 @@ def _judge(options: RecognizerOptions) -> Judge | None:
     if options.llm is None:
         return None
     from hearfelt.language.chat.backends import BackendOptions, make
+    from hearfelt.language.judge import Judge, JudgeOptions, Panel
 
     asked = BackendOptions(
         url=options.llm_url,
@@ -197,7 +198,7 @@ def _examples(options: RecognizerOptions, labels: Sequence[str]) -> Examples | N
     """The labelled utterances that are shown to a language model."""
     if options.examples is None:
         return None
-    from hearfelt.language.judge.examples import ShotOptions, open_table
+    from hearfelt.language.judge import ShotOptions, open_table
 
     chosen = ShotOptions(options.shots, options.balanced_shots)
     return open_table(Path(options.examples), labels, chosen, keep=options.llm_cache)

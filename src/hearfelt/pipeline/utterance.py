@@ -12,7 +12,8 @@ from hearfelt.audio import quality
 from hearfelt.errors import FeatureError
 from hearfelt.features import cues
 from hearfelt.fusion import reliability
-from hearfelt.language.judge.question import JudgeItem, Turn, language_of
+from hearfelt.language.judge import JudgeItem, Turn
+from hearfelt.language.judge.question import language_of
 from hearfelt.models.writing import WriterModel
 from hearfelt.models.written import Given
 from hearfelt.pipeline.asking import Answer, Asking

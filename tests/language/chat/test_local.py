@@ -16,7 +16,7 @@ from hearfelt.labels import EKMAN7
 from hearfelt.language.chat.backends import BackendOptions, make
 from hearfelt.language.chat.constrained import Writer, spellings
 from hearfelt.language.chat.local import LocalOptions, TransformersChat, defused
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn
 from hearfelt.language.judge.schema import explanation_schema, json_schema, parse, parse_explanation
 from hearfelt.types import Segment
 

@@ -21,7 +21,7 @@ import pytest
 from hearfelt.errors import ChatError
 from hearfelt.language.chat.local import LocalOptions, TransformersChat
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions
 from hearfelt.types import Segment
 
 from .. import tiny_causal

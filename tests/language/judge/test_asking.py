@@ -13,10 +13,9 @@ from hearfelt.errors import ChatError, OptionError
 from hearfelt.labels import EKMAN7, dimensions
 from hearfelt.language.base import Reply, Score
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat, QueueChat
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Panel, QuestionOptions, Shot, Turn
 from hearfelt.language.judge.asking import CONTENT_FREE, log_shares
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn
-from hearfelt.language.judge.panel import Panel
-from hearfelt.language.judge.question import QuestionOptions, Shot, messages
+from hearfelt.language.judge.question import messages
 from hearfelt.language.judge.schema import AnswerError, explanation_schema, parse_explanation, plain_schema
 from hearfelt.types import Segment
 

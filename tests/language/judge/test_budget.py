@@ -7,7 +7,8 @@ import pytest
 from hearfelt.errors import ChatError, NotAskedError, OptionError
 from hearfelt.language.base import Reply
 from hearfelt.language.chat.openai import QueueChat
-from hearfelt.language.judge.budget import Budget, BudgetOptions, Metered, most_tokens
+from hearfelt.language.judge import Budget, BudgetOptions, Metered
+from hearfelt.language.judge.budget import most_tokens
 
 ASKED = [{"role": "user", "content": "x" * 40}]
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearfelt.errors import CorpusError, ModelError, OptionError
+from hearfelt.language.judge import Examples, Shot, ShotOptions, open_table
 from hearfelt.language.judge.cache import Cache
-from hearfelt.language.judge.examples import Examples, ShotOptions, load, open_table
-from hearfelt.language.judge.question import Shot
+from hearfelt.language.judge.examples import load
 from hearfelt.language.judge.similar import SentenceEncoder, Texts, same
 from hearfelt.language.words.text import TextModel
 

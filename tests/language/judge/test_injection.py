@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn
-from hearfelt.language.judge.question import Shot
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Shot, Turn
 from hearfelt.types import Segment
 
 from ..conftest import ChatServer

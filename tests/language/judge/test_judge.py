@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from hearfelt.errors import ChatError
 from hearfelt.labels import EKMAN7, emotion
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat, QueueChat
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, QuestionOptions, Turn
 from hearfelt.language.judge.cache import Cache, default_folder
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn
-from hearfelt.language.judge.question import QuestionOptions
 from hearfelt.language.judge.schema import AnswerError, parse
 from hearfelt.types import Evidence, Segment
 

@@ -14,12 +14,20 @@ from hypothesis import strategies as st
 from hearfelt.errors import ChatError, NotAskedError, OptionError
 from hearfelt.labels import EKMAN7
 from hearfelt.language.chat.openai import ChatOptions, OpenAIChat, QueueChat
-from hearfelt.language.judge.budget import Budget, BudgetOptions, Metered
+from hearfelt.language.judge import (
+    Budget,
+    BudgetOptions,
+    Examples,
+    JudgeItem,
+    JudgeOptions,
+    Metered,
+    Panel,
+    Shot,
+    ShotOptions,
+    Turn,
+)
 from hearfelt.language.judge.divergence import mean_distance
-from hearfelt.language.judge.examples import Examples, ShotOptions
-from hearfelt.language.judge.judge import JudgeItem, JudgeOptions, Turn
-from hearfelt.language.judge.panel import Panel, join
-from hearfelt.language.judge.question import Shot
+from hearfelt.language.judge.panel import join
 from hearfelt.types import Emotion, Evidence, Segment
 
 from ..chat_server import ANSWER

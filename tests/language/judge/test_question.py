@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from hearfelt.errors import OptionError
 from hearfelt.labels import EKMAN7, emotion
-from hearfelt.language.judge.question import (
-    WORDINGS,
-    JudgeItem,
-    QuestionOptions,
-    Shot,
-    Turn,
-    language_of,
-    messages,
-    prompt,
-    tidied,
-)
+from hearfelt.language.judge import JudgeItem, QuestionOptions, Shot, Turn
+from hearfelt.language.judge.question import WORDINGS, language_of, messages, prompt, tidied
 from hearfelt.language.judge.schema import json_schema
 from hearfelt.types import Segment
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearfelt.language.chat.openai import QueueChat
-from hearfelt.language.judge.judge import Judge, JudgeItem, JudgeOptions, Turn
+from hearfelt.language.judge import Judge, JudgeItem, JudgeOptions, Turn
 from hearfelt.language.privacy.mask import Masker, mask
 from hearfelt.language.privacy.names import is_role, named, parts
 from hearfelt.language.privacy.personal import formed, seen

@@ -12,7 +12,7 @@ from hearfelt.datasets.dialogue import Dialogues, Line
 from hearfelt.errors import ChatError
 from hearfelt.language.base import Reply
 from hearfelt.language.chat.openai import QueueChat
-from hearfelt.language.judge.judge import Judge, JudgeOptions
+from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.training.dialogue import asked
 
 LABELS = ("anger", "joy")

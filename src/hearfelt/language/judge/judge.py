@@ -18,7 +18,6 @@ from hearfelt.language.judge.cache import Cache, Kept, default_folder
 from hearfelt.language.judge.question import (
     JudgeItem,
     QuestionOptions,
-    Turn,
     language_of,
     prompt,
     tidied,
@@ -27,8 +26,6 @@ from hearfelt.language.judge.schema import AnswerError
 from hearfelt.language.judge.window import Window
 from hearfelt.language.privacy.mask import Masker
 from hearfelt.types import Evidence
-
-__all__ = ["Judge", "JudgeItem", "JudgeOptions", "Turn"]
 
 
 @dataclass(frozen=True, slots=True)

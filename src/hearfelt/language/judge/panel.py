@@ -20,8 +20,8 @@ from hearfelt.language.judge.asking import total
 from hearfelt.language.judge.cache import Kept
 from hearfelt.language.judge.divergence import distance, mean_distance
 from hearfelt.language.judge.examples import Examples
-from hearfelt.language.judge.judge import HASH, Judge, JudgeItem, JudgeOptions, Question
-from hearfelt.language.judge.question import WORDINGS
+from hearfelt.language.judge.judge import HASH, Judge, JudgeOptions, Question
+from hearfelt.language.judge.question import WORDINGS, JudgeItem
 from hearfelt.language.privacy.mask import Masker
 from hearfelt.types import Emotion, Evidence
 

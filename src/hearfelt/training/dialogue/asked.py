@@ -10,7 +10,7 @@ import numpy as np
 
 from hearfelt.datasets.dialogue import Dialogues, Line, grouped
 from hearfelt.errors import ChatError
-from hearfelt.language.judge.judge import Judge, JudgeItem, Turn
+from hearfelt.language.judge import Judge, JudgeItem, Turn
 from hearfelt.training.dialogue import report
 from hearfelt.training.dialogue.cues import Cues
 from hearfelt.training.watch import Report
