@@ -281,6 +281,48 @@ def test_what_cannot_be_checked_is_one_sentence(here: Here, tones: Path, tmp_pat
     assert "name another --cache" in error
 
 
+def test_check_tells_what_was_left_out_and_which_labels_are_its_own(
+    here: Here, tones: Path, tmp_path: Path
+) -> None:
+    """Broken corpora are what a check is for: it goes on with what can be used."""
+    rows = table(tones / "tones.csv")
+    with (tmp_path / "own.csv").open("w", encoding="utf-8") as stream:
+        stream.write("file,speaker,gold\n")
+        for row in rows:
+            gold = {"anger": "Furious", "neutral": "neutral", "sadness": "sad"}[row["gold"]]
+            stream.write(f"made/{row['file']},{row['speaker']},{gold}\n")
+        stream.write("made/wav/gone.wav,s0,neutral\n")
+    code, told, _ = here("data", "check", "own.csv", "--fast", "--cache", "kept")
+    assert code == 0
+    assert "labels: Furious 12, neutral 12, sadness 12" in told
+    assert (
+        f"error    left out: 1 of the {len(rows) + 1} files that own.csv lists is not there, the first is "
+        "made/wav/gone.wav: restore them or take their rows out; left out of this check\n" in told
+    )
+    assert (
+        "note     labels of its own: hearfelt does not know Furious (12): mend a slip of the pen; to learn "
+        'them as they are, hearfelt train --set \'data.labels=["Furious", "neutral", "sadness"]\'\n' in told
+    )
+    code, _, error = here("data", "read", "own.csv", "--out", "x.csv")
+    assert code == 2
+    assert "own.csv, line 2: unknown emotion label 'Furious'" in error
+    assert error.endswith(
+        "; --own-labels takes it as it is, hearfelt data read --labels MAP.csv renames it\n"
+    )
+    code, told, error = here("data", "read", "own.csv", "--out", "x.csv", "--own-labels", "--lenient")
+    assert (code, told) == (0, "x.csv: 36 examples, 3 labels\n")
+    assert error.startswith("left out: 1 of the 37 files that own.csv lists is not there")
+
+
+def test_a_corpus_that_lacks_clips_is_noted(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    for emotion in ("Wa", "Na"):
+        soundfile.write(tmp_path / "few" / f"03a01{emotion}.wav", np.zeros(800), 16000)
+    code, told, error = here("data", "read", "emodb:few", "--out", "few.csv")
+    assert (code, told) == (0, "few.csv: 2 examples, 2 labels\n")
+    assert error == "note: few has 2 of the 535 clips of EmoDB\n"
+
+
 def test_read_gives_one_table(here: Here, tones: Path, tmp_path: Path) -> None:
     code, told, _ = here("data", "read", tones / "emobox" / "tones", "--audio", tones, "--out", "one.csv")
     assert (code, told) == (0, "one.csv: 36 examples, 3 labels\n")

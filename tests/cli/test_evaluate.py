@@ -81,7 +81,10 @@ def test_labels_renamed_and_left_out(hearfelt: Run, tones: Path) -> None:
         (("p.csv",), "predictions need --gold, and neither --model nor --data"),
         ((), "give PREDICTIONS.csv with --gold, or --model with --data"),
         (("p.csv", "--gold", "none.csv"), "none.csv is not there"),
-        (("p.csv", "--gold", "iemo"), "iemo is not there: give a path, or NAME:PATH with one of audformat"),
+        (
+            ("p.csv", "--gold", "iemo"),
+            "iemo is not there: give the path of a table or folder, or the name of a corpus",
+        ),
         (("none.csv", "--gold", "tones.csv"), "the predictions none.csv cannot be read"),
         (
             ("p.csv", "--gold", "tones.csv", "--out", "r.pdf"),

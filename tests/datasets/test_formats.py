@@ -55,7 +55,7 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ([], "bare holds no sound files: put them into a folder per class"),
-        (["1.wav", "anger/2.wav"], r"1 sound files lie in .*bare itself, the first is 1\.wav: put them into"),
+        (["1.wav", "anger/2.wav"], r"1 sound file lies in .*bare itself, the first is 1\.wav: put them into"),
         (["furious/1.wav"], "the folder .*furious: unknown emotion label 'furious'; known: anger"),
         (["train/1.wav"], r"train/1\.wav lies in no folder of a class"),
     ],
@@ -69,10 +69,36 @@ def test_says_what_is_wrong_with_a_folder(tmp_path: Path, files: list[str], mess
 
 def test_empty_sounds_and_no_folder_at_all(tmp_path: Path) -> None:
     (sounds(tmp_path, "anger/1.wav") / "anger" / "2.wav").write_bytes(b"")
-    with pytest.raises(CorpusError, match=r"1 sound files in .* are empty, the first is .*2\.wav"):
+    with pytest.raises(CorpusError, match=r"1 sound file in .* is empty, the first is .*2\.wav"):
         datasets.read(tmp_path)
     with pytest.raises(CorpusError, match=r"1\.wav is not a folder: give one that holds a folder per class"):
         datasets.read(tmp_path / "anger" / "1.wav", format="folder")
+
+
+def test_what_cannot_be_used_is_left_out_where_asked(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    folder = sounds(tmp_path / "clips", "anger/1.wav", "fear/1.wav", "loose.wav")
+    (folder / "fear" / "2.wav").write_bytes(b"")
+    problems: list[str] = []
+    found = datasets.read(folder, strict=False, problems=problems)
+    assert [(Path(e.file).name, e.gold) for e in found] == [("1.wav", "anger"), ("1.wav", "fear")]
+    assert problems == [
+        f"1 sound file lies in {folder} itself, the first is loose.wav: "
+        "put them into the folder of their class",
+        f"1 sound file in {folder} is empty, the first is {folder / 'fear' / '2.wav'}: copy them again",
+    ]
+    table = tmp_path / "t.csv"
+    text(table, ["file,gold", "clips/anger/1.wav,grumpy", "clips/gone.wav,fear"])
+    problems.clear()
+    (one,) = datasets.read(table, strict=False, problems=problems, label=str)
+    assert one.gold == "grumpy"
+    assert problems == [
+        f"1 of the 2 files that {table} lists is not there, the first is {tmp_path / 'clips' / 'gone.wav'}: "
+        "restore them or take their rows out"
+    ]
+    text(table, ["file,gold", "clips/gone.wav,fear"])
+    with pytest.raises(CorpusError, match=r"1 of the 1 files that .* lists is not there"):
+        datasets.read(table, strict=False, problems=problems)
 
 
 EXAMPLES = [
@@ -180,7 +206,7 @@ def test_emobox_folds_are_parts(tmp_path: Path) -> None:
         ('{"wav": "a.wav", "emo": "Q"}', "line 1: unknown emotion label 'Q'"),
         (
             '{"wav": "z.wav", "emo": "sad"}',
-            r"1 of the 1 files that .* lists are not there, the first is .*z\.wav",
+            r"1 of the 1 files that .* lists is not there, the first is .*z\.wav",
         ),
         ("", "lists no clips"),
     ],
@@ -473,12 +499,17 @@ def test_the_door_maps_labels(tmp_path: Path) -> None:
 
 def test_the_door_says_what_it_understands(tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match=r"nowhere is not there: give a path, or NAME:PATH with one of audformat"
+        CorpusError,
+        match=r"nowhere is not there: give the path of a table or folder, or the name of a corpus",
     ):
         datasets.read(tmp_path / "nowhere")
+    (tmp_path / "void").mkdir()
+    with pytest.raises(CorpusError, match=r"the folder .*void is empty: put clips into a folder per class"):
+        datasets.read(tmp_path / "void")
     (tmp_path / "x.pdf").write_bytes(b"x")
     with pytest.raises(
-        CorpusError, match=r"cannot tell what .*x\.pdf is: name it .* or a corpus: emodb, ravdess"
+        CorpusError,
+        match=r"cannot tell what .*x\.pdf is: name it .* with one of audformat .*, or a known corpus",
     ):
         datasets.read(tmp_path / "x.pdf")
     with pytest.raises(

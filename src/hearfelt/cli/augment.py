@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hearfelt.cli.options import Folder
+from hearfelt.cli.options import Folder, OwnLabels
 
 
 def augment(
@@ -18,6 +18,7 @@ def augment(
     out: Annotated[Path, typer.Option(help="Folder for the copies (FLAC) and their manifest.csv.")],
     copies: Annotated[int, typer.Option(help="Copies of each clip, each changed anew.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="Another seed makes other copies.", min=0)] = 0,
+    own_labels: OwnLabels = False,
     folder: Folder = None,
 ) -> int:
     """Write changed copies of labelled clips: noise, rooms, codecs, tempo, pitch; each row says how."""
@@ -26,7 +27,7 @@ def augment(
     from hearfelt.datasets.augment import copies as copying
 
     change = changes.read(recipe)
-    examples = sources.read(source, folder)
+    examples = sources.read(source, folder, own_labels=own_labels)
     made = copying.write(
         examples,
         change,

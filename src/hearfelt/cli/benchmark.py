@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli import dialogue, stress
-from hearfelt.cli.options import Drop, Folder, Renames, with_groups
+from hearfelt.cli.options import Drop, Folder, OwnLabels, Renames, with_groups
 from hearfelt.cli.results import RESULTS, Models, Results, Writer, judged, makers
 from hearfelt.errors import OptionError, unknown_name
 
@@ -90,6 +90,7 @@ def loso(
     ] = "none",
     mapping: Renames = None,
     drop: Drop = None,
+    own_labels: OwnLabels = False,
     folder: Folder = None,
     *,
     wanted: Results,
@@ -102,7 +103,7 @@ def loso(
     if normalise not in NORMALISATIONS:
         raise unknown_name("normalisation", normalise, NORMALISATIONS)
     writer = Writer(f"Leave one speaker out: {data}", wanted)
-    examples = sources.renamed(sources.read(data, folder), mapping or (), drop)
+    examples = sources.renamed(sources.read(data, folder, own_labels=own_labels), mapping or (), drop)
     if folds is None:
         kind, parts = "leave one speaker out", splits.leave_one_speaker_out(examples)
     else:
@@ -150,6 +151,7 @@ def cross(
     each: Annotated[
         str | None, typer.Option(help="Instead: be tested on each of these, learnt from all the others.")
     ] = None,
+    own_labels: OwnLabels = False,
     folder: Folder = None,
     *,
     wanted: Results,
@@ -166,7 +168,7 @@ def cross(
         raise OptionError(f"{'--all-pairs' if all_pairs else '--each'} {given} names one: give at least 2")
     examples, known = [], {}
     for source in sources.names(given, "the corpora"):
-        part = sources.read(source, folder)
+        part = sources.read(source, folder, own_labels=own_labels)
         known[source] = sorted({e.corpus for e in part})
         examples += part
     learn, asked = (sources.names(text or given, "the corpora") for text in (train, test))

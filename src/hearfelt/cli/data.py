@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ import typer
 from hearfelt.cli import data_check, data_label
 from hearfelt.cli.data_check import CacheOption, DataOption, SourceArgument
 from hearfelt.cli.lines import columns
-from hearfelt.cli.options import split_names
+from hearfelt.cli.options import OwnLabels, split_names
 from hearfelt.errors import CorpusError, OptionError, unknown_name
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ def read(
     ] = None,
     part: Annotated[str | None, typer.Option(help="Fold or table of a source that has several.")] = None,
     lenient: Annotated[
-        bool, typer.Option("--lenient", help="Leave out sound files that do not belong to the corpus.")
+        bool, typer.Option("--lenient", help="Leave out sound files that cannot be used, and say which.")
     ] = False,
+    own_labels: OwnLabels = False,
     data: DataOption = None,
 ) -> int:
     """Write a corpus of any known format, or several together, as one table."""
@@ -111,6 +113,7 @@ def read(
     from hearfelt.datasets import manifest
 
     _table_name(out)
+    problems: list[str] = []
     examples = sources.read(
         source,
         data,
@@ -119,8 +122,11 @@ def read(
         audio=audio,
         scale=scale,
         split=part,
-        strict=not lenient,
+        own_labels=own_labels,
+        problems=problems if lenient else None,
     )
+    for problem in problems:
+        print(f"left out: {problem}", file=sys.stderr)
     # A table may be read from anywhere: the names in it hold from anywhere, too.
     manifest.write([dataclasses.replace(e, file=str(Path(e.file).resolve())) for e in examples], out)
     print(f"{out}: {len(examples)} examples, {len({e.gold for e in examples if e.gold})} labels")
@@ -148,6 +154,7 @@ def split(
     fast: Annotated[
         bool, typer.Option("--fast", help="Look for no duplicates, which reads all sound.")
     ] = False,
+    own_labels: OwnLabels = False,
     data: DataOption = None,
     cache: CacheOption = None,
 ) -> int:
@@ -160,7 +167,7 @@ def split(
         raise unknown_name("kind of split", kind, KINDS)
     if out.suffix:
         _table_name(out)
-    examples = sources.read(source, data, option="SOURCE")
+    examples = sources.read(source, data, option="SOURCE", own_labels=own_labels)
     made = _made(examples, kind, column, folds, seed, emobox, split_names(train), split_names(test))
     splits.check(examples, made)
     hashes: list[str | None] | None = None
@@ -193,6 +200,7 @@ def votes(
         bool, typer.Option("--replace", help="Take the raters' label instead of one that is there.")
     ] = False,
     raters: Annotated[int, typer.Option(help="How many of the least reliable raters to list.", min=0)] = 5,
+    own_labels: OwnLabels = False,
     data: DataOption = None,
 ) -> int:
     """Say how far raters agree and which of them to believe; write gold and soft labels."""
@@ -203,7 +211,7 @@ def votes(
         raise unknown_name("way to a gold label", gold, GOLDS)
     if out is not None:
         _table_name(out)
-    examples = sources.read(source, data, option="SOURCE")
+    examples = sources.read(source, data, option="SOURCE", own_labels=own_labels)
     answered = _believed(source, examples, gold, above, replace, raters)
     if out is not None:
         manifest.write([dataclasses.replace(e, file=str(Path(e.file).resolve())) for e in answered], out)

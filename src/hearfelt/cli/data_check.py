@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hearfelt.cli.lines import counted
 from hearfelt.errors import HearfeltError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ def check(
     for path in (out, json_out):
         if path is not None:
             writable(path)
-    examples = sources.read(source, data, option="SOURCE")
+    problems: list[str] = []
+    examples = sources.read(source, data, option="SOURCE", own_labels=True, problems=problems)
     folder = cache_folder(cache)
     with Progress(len(examples)) as progress:
         measured = measure(examples, folder, progress)
-        found: list[Finding] = []
+        found = [*quality.left_out(problems), *quality.own_labels(examples)]
         method = ["Duplicates, sounds and table were checked by hearfelt data check."]
         if not fast:
             doubt, how = doubted(examples, measured, folder, progress)
@@ -205,8 +207,8 @@ def _summary(source: str, checked: Quality) -> str:
     facts = checked.facts()
     labels = ", ".join(f"{name} {count}" for name, count in facts["labels"].items())
     lines = [
-        f"{source}: {facts['clips']} clips, {facts['hours']:.2f} h, "
-        f"{facts['speakers'] or 'unknown'} speakers, {facts['sentences'] or 'no'} sentences",
+        f"{source}: {counted(facts['clips'], 'clip')}, {facts['hours']:.2f} h, "
+        f"{counted(facts['speakers'], 'speaker', 'unknown')}, {counted(facts['sentences'], 'sentence')}",
         f"labels: {labels}",
     ]
     for finding in checked.findings:

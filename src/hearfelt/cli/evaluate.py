@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearfelt.cli.options import Drop, Folder, Renames
+from hearfelt.cli.options import Drop, Folder, OwnLabels, Renames
 from hearfelt.errors import OptionError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def evaluate(
     ] = None,
     mapping: Renames = None,
     drop: Drop = None,
+    own_labels: OwnLabels = False,
     by: Annotated[str, typer.Option(help="Columns to give scores by.")] = "corpus,gender,language,intensity",
     samples: Annotated[int, typer.Option(help="Draws of speakers for an interval.")] = 1000,
     coverage: Annotated[float, typer.Option(help="What label sets promise to hold.")] = 0.9,
@@ -55,12 +56,12 @@ def evaluate(
     if predictions is not None:
         if model is not None or data is not None or gold is None:
             raise OptionError("predictions need --gold, and neither --model nor --data: give the gold table")
-        examples = sources.renamed(sources.read(gold, folder), mapping or (), drop)
+        examples = sources.renamed(sources.read(gold, folder, own_labels=own_labels), mapping or (), drop)
         answers, name = reading.read(predictions, examples), predictions.name
     else:
         if model is None or data is None or gold is not None:
             raise OptionError("give PREDICTIONS.csv with --gold, or --model with --data")
-        examples = sources.renamed(sources.read(data, folder), mapping or (), drop)
+        examples = sources.renamed(sources.read(data, folder, own_labels=own_labels), mapping or (), drop)
         answers, card = _asked(model, examples)
         name = f"{model} on {data}"
     found = judge.judge(answers, options, name=name, card=card)

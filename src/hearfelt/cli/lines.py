@@ -13,7 +13,7 @@ _COURSE_WIDTH = 40
 _MOST_TURNS = 4  # the sharpest; all of them stand in the report
 _TEXTS = {
     "en": {
-        "utterances": "{n} utterances, {talk:.1f} s of talk, {interruptions} interruptions",
+        "utterances": "{utterances}, {talk:.1f} s of talk, {breaks}",
         "turn": "{dimension} goes from {before:+.2f} to {after:+.2f} at {time}",
         "more": "{n} smaller turning points stand in the report",
         "total": "{duration} long, {silence:.1f} s of silence, {overlap:.1f} s of overlap",
@@ -45,6 +45,11 @@ def columns(rows: Sequence[Sequence[object]]) -> str:
         "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def counted(number: int, what: str, none: str = "no") -> str:
+    """A number of things: ``1 clip``, ``3 clips``, ``no clips``."""
+    return f"{number or none} {what}{'' if number == 1 else 's'}"
 
 
 def clock(seconds: float, digits: int = 1) -> str:
@@ -92,7 +97,11 @@ def summary_lines(report: Report, language: str = "en") -> Iterator[str]:
 def _speaker_lines(speaker: SpeakerSummary, language: str) -> Iterator[str]:
     texts, words = _TEXTS[language], labels.DISPLAY[language]
     counts = texts["utterances"].format(
-        n=speaker.utterances, talk=speaker.talk_s, interruptions=speaker.interruptions
+        n=speaker.utterances,
+        utterances=counted(speaker.utterances, "utterance", "0"),
+        talk=speaker.talk_s,
+        interruptions=speaker.interruptions,
+        breaks=counted(speaker.interruptions, "interruption", "0"),
     )
     yield f"{speaker.speaker}: {counts}"
     yield "  " + " · ".join(f"{words.get(k, k)} {v:.0%}" for k, v in speaker.shares.items())

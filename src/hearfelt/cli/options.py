@@ -26,6 +26,7 @@ Renames = Annotated[
     list[str] | None, typer.Option("--map", help="Rename a gold label: calm=neutral; may be given again.")
 ]
 Drop = Annotated[str | None, typer.Option(help="Leave clips with these gold labels out: a,b.")]
+OwnLabels = Annotated[bool, typer.Option(help="Take labels that hearfelt does not know as they are.")]
 Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="Set a key of the recipe: loop.epochs=3; may be given again."),

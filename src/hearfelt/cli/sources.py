@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,13 +26,19 @@ def read(
     *,
     labels: str | None = None,
     option: str = "--data",
+    own_labels: bool = False,
+    problems: list[str] | None = None,
     **how: Any,
 ) -> list[Example]:
     """The examples of a comma-separated list of known corpora and of whatever `hearfelt.datasets.read` takes.
 
+    What is worth knowing of a corpus, such as clips that it lacks, is said on standard error.
+
     Args:
         labels: name or file of a label map for all of them.
         option: what the list is called in an error.
+        own_labels: take labels that are not known as they are.
+        problems: where there is a list, what cannot be used is left out and a sentence about it is added.
         how: handed to `hearfelt.datasets.read` where a source is not the bare name of a corpus.
 
     Raises:
@@ -42,15 +49,48 @@ def read(
     from hearfelt.datasets import corpora, labelmap
 
     mapping = labelmap.load(labels) if labels else None
+    notes: list[str] = []
+    how |= {"label": as_it_is if own_labels else known, "problems": problems, "notes": notes}
+    how["strict"] = problems is None
     found: list[Example] = []
     for source in names(sources, option):
         if source in corpora.CORPORA and not Path(source).exists():
-            part = corpora.read(source, data_folder(folder))
+            part = corpora.read(
+                source, data_folder(folder), strict=how["strict"], problems=problems, notes=notes
+            )
             part = mapping.apply(part) if mapping else part
         else:
             part = datasets.read(source, labels=mapping, **how)
         found += [e if e.corpus else replace(e, corpus=Path(source).stem) for e in part]
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     return found
+
+
+def known(label: str) -> str:
+    """The name used here for a label.
+
+    Raises:
+        OptionError: it has none; the message says how to keep or rename it.
+    """
+    from hearfelt.labels import canonical
+
+    try:
+        return canonical(label)
+    except OptionError as error:
+        raise OptionError(
+            f"{error}; --own-labels takes it as it is, hearfelt data read --labels MAP.csv renames it"
+        ) from None
+
+
+def as_it_is(label: str) -> str:
+    """The name used here for a label; the label itself where it has none."""
+    from hearfelt.labels import canonical
+
+    try:
+        return canonical(label)
+    except OptionError:
+        return label
 
 
 def names(text: str, option: str) -> list[str]:

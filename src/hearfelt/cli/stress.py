@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hearfelt.cli.options import Drop, Folder, Renames
+from hearfelt.cli.options import Drop, Folder, OwnLabels, Renames
 from hearfelt.errors import OptionError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def stress(
     folder: Folder = None,
     mapping: Renames = None,
     drop: Drop = None,
+    own_labels: OwnLabels = False,
     seed: Annotated[int, typer.Option(help="Another seed draws other clips, noises and rooms.", min=0)] = 0,
     json: Annotated[Path | None, typer.Option(help="Write every figure to this .json file.")] = None,
     md: Annotated[Path | None, typer.Option(help="Write the tables to this .md file.")] = None,
@@ -46,7 +47,7 @@ def stress(
             raise OptionError(f"--{ending[1:]} {path} must be a file that ends in {ending}")
     asked = VoiceModel.load(weights.find(model, "voice"))
     changes = None if recipe is None else _own(recipe)
-    examples = sources.renamed(sources.read(data, folder), mapping or (), drop)
+    examples = sources.renamed(sources.read(data, folder, own_labels=own_labels), mapping or (), drop)
     chosen = tests.spread([e for e in examples if e.gold is not None], clips, seed)
     for warning in _warnings(asked, {e.corpus for e in chosen}, {str(e.gold) for e in chosen}):
         print(f"hearfelt: {warning}", file=sys.stderr)

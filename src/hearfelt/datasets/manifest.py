@@ -42,6 +42,7 @@ def read(
     defaults: Mapping[str, str] | None = None,
     label: Label = canonical,
     scale: str | None = None,
+    problems: list[str] | None = None,
 ) -> list[Example]:
     """Examples of a CSV file with a header row (comma, semicolon or tab), or of a Parquet file.
 
@@ -55,6 +56,7 @@ def read(
         label: names the labels of the table; ``str`` takes them as they are.
         scale: what arousal, valence and dominance are given on, such as ``1..5``; in [-1, 1] where None, and
             in rows that have a ``scale``, which were converted before.
+        problems: see `check_files`.
 
     Raises:
         CorpusError: no such file, a missing column, an unknown label, a rating outside its scale, or a sound
@@ -78,8 +80,7 @@ def read(
         examples.append(from_row(values, label, where, scale))
     if not examples:
         raise CorpusError(f"{path} has no rows below its header: it must list at least one sound file")
-    check_files(examples, path)
-    return examples
+    return check_files(examples, path, problems)
 
 
 def write(examples: Sequence[Example], path: Path, *, audio: Path | None = None) -> None:
@@ -133,19 +134,30 @@ def relabel(
     return kept
 
 
-def check_files(examples: Sequence[Example], source: Path) -> None:
-    """Refuse examples whose sound files are not there.
+def check_files(
+    examples: Sequence[Example], source: Path, problems: list[str] | None = None
+) -> list[Example]:
+    """The examples, if all their sound files are there.
+
+    Args:
+        problems: where there is a list, examples without a file are left out and a sentence is added to it.
 
     Raises:
-        CorpusError: how many are missing, and the first.
+        CorpusError: how many are missing, and the first; or nothing is left.
     """
     files = dict.fromkeys(e.file for e in examples)
-    missing = [file for file in files if not is_there(Path(file))]
-    if missing:
-        raise CorpusError(
-            f"{len(missing)} of the {len(files)} files that {source} lists are not there, "
-            f"the first is {missing[0]}: restore them or take their rows out"
-        )
+    missing = dict.fromkeys(file for file in files if not is_there(Path(file)))
+    if not missing:
+        return list(examples)
+    are = "is" if len(missing) == 1 else "are"
+    sentence = (
+        f"{len(missing)} of the {len(files)} files that {source} lists {are} not there, "
+        f"the first is {next(iter(missing))}: restore them or take their rows out"
+    )
+    if problems is None or len(missing) == len(files):
+        raise CorpusError(sentence)
+    problems.append(sentence)
+    return [e for e in examples if e.file not in missing]
 
 
 def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:

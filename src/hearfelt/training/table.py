@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def read(options: DataOptions, data: Path | str, *, unlabelled: bool = False) ->
 
 
 def own(data: Path | str, options: DataOptions) -> list[Example]:
-    """A user's own corpus: anything that `hearfelt.datasets.read` takes.
+    """A user's own corpus: anything that `hearfelt.datasets.read` takes, or a known one below HEARFELT_DATA.
 
     Labels are named as everywhere here; one that is known nowhere is taken as it is where the recipe learns,
     maps or drops it. Clips that name no corpus are of one called like the folder or table.
@@ -55,6 +56,8 @@ def own(data: Path | str, options: DataOptions) -> list[Example]:
         CorpusError: nothing is there, it is broken, or it has a label that neither hearfelt nor the recipe
             knows.
     """
+    if str(data) in corpora.CORPORA and not Path(data).exists():
+        return corpora.read(str(data), Path(os.environ.get("HEARFELT_DATA", "../shared/data")))
     name, path = formats.recognise(data)
     if name in corpora.CORPORA:
         return corpora.read_folder(name, path)

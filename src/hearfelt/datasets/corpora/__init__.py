@@ -88,8 +88,15 @@ def find(name: str) -> Corpus:
     return CORPORA[plain]
 
 
-def read(name: str, data: Path) -> list[Example]:
-    """Examples of the corpus in the folder ``audio/<name>`` of ``data``.
+def read(
+    name: str,
+    data: Path,
+    *,
+    strict: bool = True,
+    problems: list[str] | None = None,
+    notes: list[str] | None = None,
+) -> list[Example]:
+    """Examples of the corpus in the folder ``audio/<name>`` of ``data``; see `read_folder`.
 
     Raises:
         OptionError: a name that is not in `CORPORA`.
@@ -102,10 +109,17 @@ def read(name: str, data: Path) -> list[Example]:
             f"the corpus {corpus.name} is not at {folder}: set HEARFELT_DATA, or give --data, "
             "the folder that holds audio/"
         )
-    return read_folder(corpus.name, folder)
+    return read_folder(corpus.name, folder, strict=strict, problems=problems, notes=notes)
 
 
-def read_folder(name: str, folder: Path, *, strict: bool = True) -> list[Example]:
+def read_folder(
+    name: str,
+    folder: Path,
+    *,
+    strict: bool = True,
+    problems: list[str] | None = None,
+    notes: list[str] | None = None,
+) -> list[Example]:
     """Examples of a corpus in a folder of any name.
 
     Args:
@@ -113,6 +127,7 @@ def read_folder(name: str, folder: Path, *, strict: bool = True) -> list[Example
         folder: as the owners of the corpus ship it, or with a ``manifest.csv`` (see
             `hearfelt.datasets.manifest`) and the sound files below ``audio/``.
         strict: False leaves out what does not fit; `scan` says what that is.
+        problems, notes: get the sentences of `scan` about what was left out and what is worth knowing.
 
     Raises:
         OptionError: a name that is not in `CORPORA`.
@@ -123,6 +138,10 @@ def read_folder(name: str, folder: Path, *, strict: bool = True) -> list[Example
     if strict and found.problems:
         more = len(found.problems) - 1
         raise CorpusError(found.problems[0] + (f" ({more} more problems)" if more else ""))
+    if problems is not None:
+        problems += found.problems
+    if notes is not None:
+        notes += found.notes
     return found.examples
 
 

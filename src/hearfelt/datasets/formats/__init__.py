@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hearfelt.datasets import corpora, labelmap
+from hearfelt.datasets.cells import Label
 from hearfelt.datasets.formats import (
     audformat_db,
     emobox,
@@ -71,6 +72,9 @@ def read(
     scale: str | None = None,
     split: str | None = None,
     strict: bool = True,
+    label: Label | None = None,
+    problems: list[str] | None = None,
+    notes: list[str] | None = None,
 ) -> list[Example]:
     """Examples of anything that `recognise` knows.
 
@@ -82,7 +86,12 @@ def read(
             labels must be known by a common name.
         scale: what arousal, valence and dominance of a table are given on, such as ``1..5``.
         split: name of a fold or table, where the source has several.
-        strict: False leaves out sound files that do not belong to a corpus.
+        strict: False leaves out what cannot be used: sound files that do not belong to a corpus, that are
+            empty, or that are listed and not there.
+        label: names a label of a format, `hearfelt.labels.canonical` where None; ``str`` takes labels as they
+            are.
+        problems: gets a sentence about each thing that ``strict=False`` left out.
+        notes: gets a sentence about what is worth knowing, such as clips that a known corpus lacks.
 
     Raises:
         OptionError: an unknown name of a format, corpus or label map.
@@ -91,12 +100,13 @@ def read(
     """
     name, path = recognise(source, format=format)
     mapping = _mapping(labels)
+    left_out = None if strict else [] if problems is None else problems
     if name in corpora.CORPORA:
-        examples = corpora.read_folder(name, path, strict=strict)
+        examples = corpora.read_folder(name, path, strict=strict, problems=left_out, notes=notes)
     else:
-        options = ReadOptions(audio=Path(audio) if audio else None, scale=scale, split=split)
-        if mapping is not None:
-            options = dataclasses.replace(options, label=str)
+        options = ReadOptions(Path(audio) if audio else None, scale=scale, split=split, problems=left_out)
+        named = str if mapping is not None else label
+        options = options if named is None else dataclasses.replace(options, label=named)
         examples = FORMATS[name].read(path, options)
     return mapping.apply(examples) if mapping is not None else examples
 
@@ -121,7 +131,10 @@ def recognise(source: str | Path, *, format: str | None = None) -> tuple[str, Pa
             raise CorpusError(f"{path} is not there: give the path of {_about(name)}")
         return name, path
     if not path.exists():
-        raise CorpusError(f"{path} is not there: give a path, or NAME:PATH with {_names()}")
+        raise CorpusError(
+            f"{path} is not there: give the path of a table or folder, or the name of a corpus "
+            "(hearfelt data corpora)"
+        )
     known = "".join(c for c in path.resolve().name.casefold() if c.isalnum())
     for name, kind in FORMATS.items():
         if kind.recognises(path):
@@ -129,6 +142,8 @@ def recognise(source: str | Path, *, format: str | None = None) -> tuple[str, Pa
             return (known if corpus else name), path
     if known in corpora.CORPORA and path.is_dir():
         return known, path
+    if path.is_dir() and not any(path.iterdir()):
+        raise CorpusError(f"the folder {path} is empty: put clips into a folder per class, such as anger/")
     raise CorpusError(f"cannot tell what {path} is: name it as NAME:PATH with {_names()}")
 
 
@@ -179,4 +194,4 @@ def _about(name: str) -> str:
 
 def _names() -> str:
     kinds = ", ".join(f"{name} ({kind.about})" for name, kind in FORMATS.items())
-    return f"one of {kinds}, or a corpus: {', '.join(corpora.CORPORA)}"
+    return f"one of {kinds}, or a known corpus (hearfelt data corpora lists {len(corpora.CORPORA)})"

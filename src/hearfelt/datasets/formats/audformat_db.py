@@ -76,8 +76,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
     examples = [_placed(example, place, locate) for place, example in found.items()]
     if not examples:
         raise CorpusError(f"the tables {', '.join(tables)} of {folder} have no labelled rows")
-    check_files(examples, folder)
-    return examples
+    return check_files(examples, folder, options.problems)
 
 
 def write(examples: Sequence[Example], path: Path) -> None:

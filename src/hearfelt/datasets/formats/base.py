@@ -26,6 +26,8 @@ class ReadOptions:
         scale: what arousal, valence and dominance are given on, such as ``1..5``; in [-1, 1] if None.
         corpus: name of the corpus for rows that name none.
         split: name of a fold or part to read, where the source has several.
+        problems: where there is a list, clips that cannot be used are left out and a sentence about them is
+            added to it; else they are an error.
     """
 
     audio: Path | None = None
@@ -33,6 +35,17 @@ class ReadOptions:
     scale: str | None = None
     corpus: str = ""
     split: str | None = None
+    problems: list[str] | None = None
+
+    def wrong(self, sentence: str) -> None:
+        """Some clips cannot be used.
+
+        Raises:
+            CorpusError: all of them are wanted.
+        """
+        if self.problems is None:
+            raise CorpusError(sentence)
+        self.problems.append(sentence)
 
     def named(self, label: object, where: str) -> str:
         """The name used here for a label.

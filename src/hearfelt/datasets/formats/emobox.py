@@ -76,8 +76,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
                 split=part,
             )
         )
-    check_files(examples, path)
-    return examples
+    return check_files(examples, path, options.problems)
 
 
 def write(examples: Sequence[Example], path: Path) -> None:

@@ -5,9 +5,10 @@ The classes may lie in parts: ``train/anger/ana/1.wav``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from hearfelt.datasets.corpora.sounds import find
+from hearfelt.datasets.corpora.sounds import Sound, find
 from hearfelt.datasets.formats.base import ReadOptions
 from hearfelt.errors import CorpusError
 from hearfelt.types import Example
@@ -40,17 +41,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
     sounds = find(path)
     if not sounds:
         raise CorpusError(f"{path} holds no sound files: put them into a folder per class, such as anger/")
-    loose = [sound.path.name for sound in sounds if "/" not in sound.relative]
-    if loose:
-        raise CorpusError(
-            f"{len(loose)} sound files lie in {path} itself, the first is {loose[0]}: "
-            "put them into the folder of their class"
-        )
-    empty = [sound.path for sound in sounds if sound.path.stat().st_size == 0]
-    if empty:
-        raise CorpusError(
-            f"{len(empty)} sound files in {path} are empty, the first is {empty[0]}: copy them again"
-        )
+    sounds = _usable(path, sounds, options)
     tops = {sound.relative.split("/")[0].lower() for sound in sounds}
     in_parts = tops <= set(_PARTS)
     examples = []
@@ -69,3 +60,19 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
             )
         )
     return sorted(examples, key=lambda example: example.file)
+
+
+def _usable(path: Path, sounds: Sequence[Sound], options: ReadOptions) -> list[Sound]:
+    """Sounds that lie in the folder of a class and hold something."""
+    loose = [sound for sound in sounds if "/" not in sound.relative]
+    empty = [sound for sound in sounds if sound.path.stat().st_size == 0]
+    if loose:
+        lie = "sound file lies" if len(loose) == 1 else "sound files lie"
+        options.wrong(
+            f"{len(loose)} {lie} in {path} itself, the first is {loose[0].path.name}: "
+            "put them into the folder of their class"
+        )
+    if empty:
+        are = "sound file in {} is" if len(empty) == 1 else "sound files in {} are"
+        options.wrong(f"{len(empty)} {are.format(path)} empty, the first is {empty[0].path}: copy them again")
+    return [sound for sound in sounds if "/" in sound.relative and sound.path.stat().st_size]

@@ -60,8 +60,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
         raise CorpusError(f"{path} is no export of Label Studio ({error!r}): export it as JSON") from None
     if not examples:
         raise CorpusError(f"{path} has {len(tasks)} tasks and no choice in them: annotate them first")
-    check_files(examples, path)
-    return examples
+    return check_files(examples, path, options.problems)
 
 
 def _examples(tasks: list[dict[str, Any]], path: Path, options: ReadOptions) -> list[Example]:

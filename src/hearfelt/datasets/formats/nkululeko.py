@@ -72,8 +72,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
         examples.append(from_row(values, options.label, where, options.scale))
     if not examples:
         raise CorpusError(f"{path} has no rows below its header: it must list at least one sound file")
-    check_files(examples, path)
-    return examples
+    return check_files(examples, path, options.problems)
 
 
 def write(examples: Sequence[Example], path: Path) -> None:

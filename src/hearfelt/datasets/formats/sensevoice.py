@@ -63,8 +63,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
         )
     if not examples:
         raise CorpusError(f"{path} lists no clips: restore it")
-    check_files(examples, path)
-    return examples
+    return check_files(examples, path, options.problems)
 
 
 def _emotion(row: dict[str, Any], tags: list[str], options: ReadOptions, where: str) -> str | None:

@@ -24,7 +24,14 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
         audio = audio or (path / "audio" if (path / "audio").is_dir() else path)
         path = path / "manifest.csv"
     defaults = {"corpus": options.corpus} if options.corpus else None
-    return manifest.read(path, audio=audio, defaults=defaults, label=options.label, scale=options.scale)
+    return manifest.read(
+        path,
+        audio=audio,
+        defaults=defaults,
+        label=options.label,
+        scale=options.scale,
+        problems=options.problems,
+    )
 
 
 def write(examples: Sequence[Example], path: Path) -> None:

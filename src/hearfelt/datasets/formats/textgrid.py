@@ -57,8 +57,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
         examples += _examples(grid, file, _sound(file, locate), options)
     if not examples:
         raise CorpusError(f"the tiers of emotions in {path} are empty: label some intervals")
-    check_files(examples, path)
-    return examples
+    return check_files(examples, path, options.problems)
 
 
 def _examples(grid: Any, file: Path, sound: str, options: ReadOptions) -> list[Example]:

@@ -9,6 +9,7 @@ from hearfelt.datasets.quality.finding import SEVERITIES, Finding
 from hearfelt.datasets.quality.giveaway import Association, associate
 from hearfelt.datasets.quality.labels import mislabelled
 from hearfelt.datasets.quality.near import near_duplicates
+from hearfelt.datasets.quality.reading import left_out, own_labels
 from hearfelt.datasets.quality.sound import Measured, Store, hashes, measure
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "associate",
     "check",
     "hashes",
+    "left_out",
     "measure",
     "mislabelled",
     "near_duplicates",
+    "own_labels",
 ]
