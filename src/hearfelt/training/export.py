@@ -11,6 +11,7 @@ import torch
 from hearfelt.errors import ModelError
 from hearfelt.models.neural import VoiceEnsemble, VoiceNetwork
 from hearfelt.training.files import atomic
+from hearfelt.training.lean import LeanNetwork
 
 TOLERANCE = 1e-4
 """Largest difference of an output between torch and onnxruntime that an export may have."""
@@ -18,6 +19,8 @@ TOLERANCE = 1e-4
 
 def export(network: VoiceNetwork | VoiceEnsemble, path: Path) -> float:
     """Write float32 ONNX with free batch size and length; the largest difference found by `parity`.
+
+    A `VoiceNetwork` is written as `LeanNetwork` puts it.
 
     Raises:
         ModelError: the exported model does not give what torch gives; no file is left behind.
@@ -32,7 +35,7 @@ def export(network: VoiceNetwork | VoiceEnsemble, path: Path) -> float:
             # The newer exporter (dynamo=True) cannot decompose GRU in torch 2.13; this one warns of its age.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                _Answers(network).eval(),
+                _Answers(_lean(network)).eval(),
                 (sample, torch.tensor([60, 40]), *extra),
                 str(part),
                 input_names=["logmel", "lengths", *(["functionals"] if extra else [])],
@@ -51,15 +54,24 @@ def export(network: VoiceNetwork | VoiceEnsemble, path: Path) -> float:
     return worst
 
 
+def _lean(network: torch.nn.Module) -> torch.nn.Module:
+    if isinstance(network, VoiceNetwork):
+        return LeanNetwork(network)
+    if isinstance(network, VoiceEnsemble):
+        members = [_lean(member) for member in network.members]
+        return VoiceEnsemble(members, network.linear, network.weight)  # type: ignore[arg-type]
+    return network
+
+
 class _Answers(torch.nn.Module):
     """The network with all its outputs: ``logits``, and ``dimensions`` where it has them."""
 
-    def __init__(self, network: VoiceNetwork | VoiceEnsemble) -> None:
+    def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(one for one in self.network.answers(*inputs) if one is not None)
+        return tuple(one for one in self.network.answers(*inputs) if one is not None)  # type: ignore[operator]
 
 
 def _outputs(network: VoiceNetwork | VoiceEnsemble) -> list[str]:

@@ -145,13 +145,23 @@ def _quantise(model: Path, target: Path, given: Sequence[Mapping[str, Any]]) -> 
             str(target),
             Reader(),
             op_types_to_quantize=list(KINDS),
-            nodes_to_exclude=_behind(onnx.load(copy), "functionals"),
+            nodes_to_exclude=_float(onnx.load(copy)),
             per_channel=True,
             # 7-bit weights: processors with AVX2 but without VNNI add two products in 16 bits.
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
+
+
+def _float(model: Any) -> list[str]:
+    """Names of the nodes that stay float32.
+
+    Those that make what is added beyond the end of a clip (`hearfelt.training.lean`) give zero on every clip
+    that ranges are measured on: as 8 bits they would be zero always.
+    """
+    padding = [node.name for node in model.graph.node if "/padding." in node.name]
+    return _behind(model, "functionals") + padding
 
 
 def _behind(model: Any, name: str) -> list[str]:
