@@ -57,6 +57,32 @@ def fuse(*items: Evidence, calibration: Calibration | None = None, **kwargs: obj
     return fuser.fuse(items, segment=SEGMENT, **kwargs)  # type: ignore[arg-type]
 
 
+# a source that nothing was measured on
+
+
+def test_a_source_that_nothing_was_measured_on_loses_its_own_training_shares() -> None:
+    """By Bayes' rule: what it says beyond how often each label was where it learnt, with half a vote."""
+    prior = (0.1, 0.1, 0.1, 0.2, 0.3, 0.1, 0.1)
+    learned = Calibration.load().with_unmeasured("words/zh", prior)
+    nothing = fuse(over("words/zh", prior), calibration=learned)
+    assert nothing.emotion.probabilities == pytest.approx([1 / 7] * 7), "its shares alone tell nothing"
+    own = learned.source("words/zh")
+    assert (own.temperature, own.weight, own.fitted) == (1.0, 0.5, False)
+    assert (own.arousal, own.valence) == (0.5, 1.0), "words tell as much of these in any language"
+    assert learned.source("words/base") == Calibration.load().source("words/base"), "no other is touched"
+    said = fuse(over("words/zh", (0.2, 0.1, 0.1, 0.2, 0.2, 0.1, 0.1)), calibration=learned)
+    assert said.label == "anger", "more often than where it learnt, if not most often"
+
+
+def test_shares_that_are_none_are_refused() -> None:
+    for wrong in ((0.5, 0.5), (0.0, 0.1, 0.1, 0.2, 0.4, 0.1, 0.1)):
+        with pytest.raises(
+            ModelError, match=r"the prior of words/zh is .*; wanted are 7 shares above 0, one"
+        ):
+            Calibration.load().with_unmeasured("words/zh", wrong)
+    assert Calibration.load().with_unmeasured("words/zh", ()).source("words/zh").bias == ()
+
+
 # the pool
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from hearfelt.labels import EKMAN7
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "fusion" / "model.json"
 """The calibration that comes with the package."""
+
+UNMEASURED = 0.5
+"""The weight of a source on which nothing was fitted: a judgement."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,28 @@ class Calibration:
     def source(self, name: str) -> SourceCalibration:
         """The calibration of a source: its own, else its family's, else a cautious half weight."""
         found = self.sources.get(name) or self.sources.get(family(name))
-        return found or SourceCalibration(weight=0.5)
+        return found or SourceCalibration(weight=UNMEASURED)
+
+    def with_unmeasured(self, name: str, prior: Sequence[float]) -> Calibration:
+        """Reads one more source, on which nothing was fitted, as Bayes' rule says and with half a vote.
+
+        Args:
+            name: of the source, such as ``words/zh``.
+            prior: the share of each of `labels` where it learnt, which is taken out; empty where it is not
+                known.
+
+        Raises:
+            ModelError: the shares are not one a label, or one is not above 0.
+        """
+        if prior and (len(prior) != len(self.labels) or min(prior) <= 0):
+            raise ModelError(
+                f"the prior of {name} is {list(prior)}; wanted are {len(self.labels)} shares above 0, one "
+                f"each for {', '.join(self.labels)}"
+            )
+        known = self.sources.get(family(name), SourceCalibration())
+        bias = tuple(-math.log(share) for share in prior)
+        own = replace(known, temperature=1.0, bias=bias, weight=UNMEASURED, fitted=False)
+        return replace(self, sources={**self.sources, name: own})
 
     def set_of(self, families: Iterable[str]) -> SetCalibration:
         """The calibration of a set of families.

@@ -15,6 +15,7 @@ from hearfelt.features.cues import Population
 from hearfelt.features.frames import FrameFeatures
 from hearfelt.fusion.combine import Fuser
 from hearfelt.language.words.readers import Readers
+from hearfelt.language.words.schemes import GOEMOTIONS
 from hearfelt.language.words.text import TextModel, TextOptions
 from hearfelt.models import writing
 from hearfelt.models.onnx import VoiceModel
@@ -124,7 +125,7 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         voice=voice,
         words=words,
         judge=_judge(options),
-        fuser=Fuser.load(_FUSION, **_fusion_options(options)),
+        fuser=_fuser(options, words),
         population=Population.load(),
         frames=FrameFeatures(),
     )
@@ -134,6 +135,16 @@ def _reader(name: str, options: RecognizerOptions) -> TextModel:
     folder = weights.find(name, "words")
     weights.allow(weights.card(folder), options.profile)
     return TextModel.load(folder, TextOptions(explain=True))
+
+
+def _fuser(options: RecognizerOptions, words: Readers | None) -> Fuser:
+    """Fusion was fitted on text models of GoEmotions; those of other corpora know other shares of labels."""
+    fuser = Fuser.load(_FUSION, **_fusion_options(options))
+    for model in words.models if words else ():
+        if model.scheme is not GOEMOTIONS:
+            learned = fuser.calibration.with_unmeasured(model.source, model.card.get("prior", ()))
+            fuser = Fuser(fuser.options, learned)
+    return fuser
 
 
 def _check_transcriber(options: RecognizerOptions) -> None:

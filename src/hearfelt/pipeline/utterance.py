@@ -180,6 +180,12 @@ def _words(
     if evidence is None:
         conversation.warn(parts.words.why_not(text, language))
         return []
+    if not parts.fuser.calibration.source(evidence.source).fitted:
+        name = evidence.source.removeprefix("words/")
+        conversation.warn(
+            f"the text model {name!r} was not measured in fusion: it has half "
+            "a vote, and confidence and label sets are those of other text models"
+        )
     weight = reliability.words(len(words), _confidence(words))
     return [replace(evidence, reliability=weight * conversation.word_reliability)]
 
