@@ -192,7 +192,7 @@ def test_lost_words_are_told(recognizer: Recognizer, example_call: Path) -> None
     soundfile.write(buffer, samples, 16000, format="WAV")
     buffer.seek(0)
     found = recognizer.analyze(buffer, transcript=words)
-    assert "1 words of the transcript lie where no speech was found and were left out" in found.warnings
+    assert "1 word of the transcript lies where no speech was found and was left out" in found.warnings
 
 
 def test_plain_text_is_laid_over_the_speech(

@@ -113,7 +113,9 @@ class Analysis:
         found += asking.notices if asking else []
         lost = self._session.lost_words
         if lost:
-            found.append(f"{lost} words of the transcript lie where no speech was found and were left out")
+            one = lost == 1
+            lie = "1 word of the transcript lies" if one else f"{lost} words of the transcript lie"
+            found.append(f"{lie} where no speech was found and {'was' if one else 'were'} left out")
         if not self.estimates:
             found.append("no speech was found in the recording")
         return tuple(dict.fromkeys(found))

@@ -12,13 +12,13 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "uncertain": "The language model {model} was asked where the verdict without it was less than "
         "{below} sure or voice and words contradicted each other",
         "never": "The language model {model} was not to be asked",
-        "put": "{asked} of {utterances} utterances were put to it",
+        "put": "{asked} of {utterances} utterance{s} were put to it",
         "answered": "{n} answered",
         "failed": "{n} without an answer",
         "cached": "{n} answered as in an earlier run",
         "not_asked": "Not asked: {reasons}",
-        "changed": "It changed {n} of {of} verdicts",
-        "cost": "Cost: {requests} requests, {tokens} tokens{estimated}, {seconds:.1f} s",
+        "changed": "It changed {n} of {of} verdict{s}",
+        "cost": "Cost: {requests} request{s}, {tokens} tokens{estimated}, {seconds:.1f} s",
         "estimated": " (estimated)",
         "sure": "{n} sure enough",
         "no_words": "{n} without words",
@@ -62,7 +62,7 @@ def sentences(asked: Asked, language: str = "en") -> list[str]:
     head = say.get(asked.policy, say["always"]).format(model=asked.model, below=below)
     if asked.policy == "never":
         return [head + say["stop"]]
-    put = [say["put"].format(asked=asked.asked, utterances=asked.utterances)]
+    put = [say["put"].format(asked=asked.asked, utterances=asked.utterances, s=_s(asked.utterances))]
     put += [
         say[name].format(n=n)
         for name, n in (("answered", asked.answered), ("failed", asked.failed), ("cached", asked.cached))
@@ -72,12 +72,23 @@ def sentences(asked: Asked, language: str = "en") -> list[str]:
     if asked.not_asked:
         reasons = (say.get(why, why + " {n}").format(n=n) for why, n in asked.not_asked.items())
         found.append(say["not_asked"].format(reasons=say["comma"].join(reasons)))
-    found.append(say["changed"].format(n=asked.changed, of=asked.answered + asked.cached))
+    verdicts = asked.answered + asked.cached
+    if verdicts:
+        found.append(say["changed"].format(n=asked.changed, of=verdicts, s=_s(verdicts)))
     if asked.requests:
         estimated = say["estimated"] if asked.tokens_estimated else ""
         found.append(
             say["cost"].format(
-                requests=asked.requests, tokens=asked.tokens, estimated=estimated, seconds=asked.seconds
+                requests=asked.requests,
+                s=_s(asked.requests),
+                tokens=asked.tokens,
+                estimated=estimated,
+                seconds=asked.seconds,
             )
         )
     return [sentence + say["stop"] for sentence in found]
+
+
+def _s(count: int) -> str:
+    """The end of an English noun."""
+    return "" if count == 1 else "s"

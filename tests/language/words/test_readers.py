@@ -87,10 +87,10 @@ def test_each_text_goes_to_the_model_of_its_language(readers: Readers) -> None:
         (
             "ありがとうございます、本当に嬉しいです。",
             None,
-            "it is not written in Latin letters; the text models read English and Chinese only",
+            "the words are not written in Latin letters; the text models read English and Chinese only",
         ),
-        ("……", "zh", "there are no words in it"),
-        ("123", None, "there are no words in it"),
+        ("……", "zh", "there are no words in the text"),
+        ("123", None, "there are no words in the text"),
     ],
 )
 def test_what_no_model_reads_has_a_reason(

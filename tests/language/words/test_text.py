@@ -87,8 +87,8 @@ def test_neighbours_do_not_change_a_score(model: TextModel) -> None:
 @pytest.mark.parametrize(
     ("text", "language", "reason"),
     [
-        ("", None, "there are no words in it"),
-        ("... 42 !", None, "there are no words in it"),
+        ("", None, "there are no words in the text"),
+        ("... 42 !", None, "there are no words in the text"),
         (
             "Das ist unerträglich, ich rufe zum dritten Mal an.",
             None,
@@ -102,13 +102,13 @@ def test_neighbours_do_not_change_a_score(model: TextModel) -> None:
         (
             "你好，我很生气 😡",
             None,
-            "it is not written in Latin letters; the text model reads English only",
+            "the words are not written in Latin letters; the text model reads English only",
         ),
         ("ja", "de", "the language is German; the text model reads English only"),
         (
             "hola",
             None,
-            "it is too short or too mixed to tell its language; the text model reads English only",
+            "the words are too short or too mixed to tell their language; the text model reads English only",
         ),
     ],
 )

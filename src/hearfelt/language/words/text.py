@@ -238,10 +238,13 @@ class TextModel:
             named = self.scheme.normalize(text)
             if "en" in self.languages and len(named) > 2 and identify.words(named):
                 return "und", ""  # emoji alone: their names are English whatever the language
-            return "", "there are no words in it"
+            return "", "there are no words in the text"
         readable = " and ".join(identify.name(language) for language in self.languages)
         if self.scheme.script_share(text) < 0.5:
-            return "", f"it is not written in {self.scheme.script}; the text model reads {readable} only"
+            return (
+                "",
+                f"the words are not written in {self.scheme.script}; the text model reads {readable} only",
+            )
         own, confidence = identify.guess(text)
         if own in self.languages and confidence >= (
             options.min_language_confidence
@@ -259,7 +262,8 @@ class TextModel:
             return "en", ""
         if "zh" in self.languages:
             return "zh", ""  # Chinese characters alone: what else could it be
-        return "", f"it is too short or too mixed to tell its language; the text model reads {readable} only"
+        why = "the words are too short or too mixed to tell their language"
+        return "", f"{why}; the text model reads {readable} only"
 
     def _evidence(self, text: str, segment: Segment, language: str) -> Evidence:
         logits = self.logits(text)
