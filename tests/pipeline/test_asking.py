@@ -348,6 +348,13 @@ def test_time_of_a_dialogue_grows_with_its_turns_alone() -> None:
         ({"llm_max_seconds": float("nan")}, "llm_max_seconds is nan; it must be above 0"),
         ({"llm": None, "replay": True}, "replay is True, but no language model is named; name one with llm"),
         ({"llm": None, "ask": "uncertain"}, "ask is uncertain, but no language model is named"),
+        (
+            {"llm": None, "llm_url": "http://me:secret@h:1/v1"},
+            "llm_url is http://h:1/v1, but no language model is named",
+        ),
+        ({"llm": None, "llm_max_tokens": 9}, "llm_max_tokens is 9, but no language model is named"),
+        ({"shots": 3}, "shots is 3, but there are no examples; name a table with examples"),
+        ({"balanced_shots": True}, "balanced_shots is True, but there are no examples"),
         ({"replay": True, "llm_cache": False}, "replay takes its answers from the cache"),
     ],
 )

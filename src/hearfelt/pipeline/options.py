@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from hearfelt.audio.vad import VadOptions
@@ -141,23 +141,26 @@ class RecognizerOptions:
             if value is not None and not value > 0:
                 raise OptionError(f"{name} is {value}; it must be above 0, or left out for no limit")
         if self.llm is None:
-            needs = (
-                ("ask", "always"),
-                ("llm_mode", "schema"),
-                ("ask_below", None),
-                ("replay", False),
-                ("prompts", 1),
-                ("examples", None),
-            )
-            for name, default in needs:
-                if getattr(self, name) != default:
-                    raise OptionError(
-                        f"{name} is {getattr(self, name)}, but no language model is named; name one with llm"
-                    )
+            for name in self._changed():
+                value = public_url(self.llm_url) if name == "llm_url" else getattr(self, name)
+                raise OptionError(f"{name} is {value}, but no language model is named; name one with llm")
         elif self.ask_below is not None and self.ask != "uncertain":
             raise OptionError(f"ask_below needs ask to be uncertain, but it is {self.ask}; set both or none")
+        for name, value, default in (
+            ("shots", self.shots, 4),
+            ("balanced_shots", self.balanced_shots, False),
+        ):
+            if self.examples is None and value != default:
+                raise OptionError(f"{name} is {value}, but there are no examples; name a table with examples")
         if self.replay and not self.llm_cache:
             raise OptionError("replay takes its answers from the cache, so llm_cache must not be off")
+
+    def _changed(self) -> list[str]:
+        """The options of the language model that are not as they come; that it keeps nothing harms nobody."""
+        names = [one.name for one in fields(self) if one.name.startswith("llm_") and one.name != "llm_cache"]
+        names += ["ask", "ask_below", "replay", "prompts", "examples"]
+        defaults = RecognizerOptions.__dataclass_fields__
+        return [name for name in names if getattr(self, name) != defaults[name].default]
 
     @property
     def voice_name(self) -> str:

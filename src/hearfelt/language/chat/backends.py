@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hearfelt.errors import OptionError
 from hearfelt.language.base import ChatModel
+from hearfelt.web.address import public_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,31 @@ def make(name: str, options: BackendOptions = BackendOptions()) -> ChatModel:
     the server at ``options.url`` knows; it may hold colons: ``qwen3:8b``.
 
     Raises:
-        OptionError: no name, no address, a key file that cannot be used, no such device.
+        OptionError: no name, no address, a key file that cannot be used, no such device, or an option that
+            the back end would not heed.
         MissingExtraError: the model runs in this process and a library for that is not installed.
         ModelError: no model in that folder or of that name.
     """
     prefix, colon, rest = name.strip().partition(":")
     if colon and prefix in PREFIXES:
+        _refuse(_OF_SERVERS, options, f"{name} runs in this process: that is for a model on a server")
         return PREFIXES[prefix](rest, options)
+    _refuse(_OF_WEIGHTS, options, f"{name!r} is a model on a server: that is for transformers:FOLDER")
     return _server(name, options)
+
+
+_OF_SERVERS = ("url", "key_file", "requests_per_minute", "stream")
+_OF_WEIGHTS = ("device", "download")
+
+
+def _refuse(names: Sequence[str], options: BackendOptions, why: str) -> None:
+    """Refuses what was chosen in vain.
+
+    Raises:
+        OptionError: one of these options is not as it comes.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value != getattr(BackendOptions(), name):
+            shown = public_url(value) if name == "url" else value
+            raise OptionError(f"llm_{name} is {shown}, but {why}")
