@@ -48,6 +48,36 @@ def test_the_table_of_names_makes_it(folder: Path) -> None:
     assert server.name == "qwen3:8b" and not server.supports_score
 
 
+def test_a_model_that_reads_but_does_not_write_is_refused(folder: Path, tmp_path: Path) -> None:
+    """transformers loads any BERT as a causal model, with no more than a warning."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    BertForMaskedLM(BertConfig(vocab_size=400, **size)).save_pretrained(tmp_path)
+    for file in folder.glob("tokenizer*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ModelError, match=r"holds no language model that writes word by word \(it is a Bert"):
+        TransformersChat(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("x", BackendOptions(device="tpu"), "llm_device is tpu, but 'x' is a model on a server: that is for"),
+        ("a:b", BackendOptions(download=True), "llm_download is True, but 'a:b' is a model on a server"),
+        (
+            "transformers:here",
+            BackendOptions(url="http://me:secret@h:1/v1"),
+            "llm_url is http://h:1/v1, but transformers:here runs in this process: that is for a model on a",
+        ),
+        ("transformers:here", BackendOptions(stream=True), "llm_stream is True, but transformers:here runs"),
+    ],
+)
+def test_what_a_back_end_would_not_heed_is_refused(name: str, options: BackendOptions, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        make(name, options)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_never_leave_the_schema(tmp_path: Path, seed: int) -> None:
     """Random weights say anything; within the schema it is an answer all the same."""

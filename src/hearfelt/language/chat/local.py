@@ -71,6 +71,11 @@ class TransformersChat:
         self._dtype = _dtype(options.dtype, self.device, self._torch)
         self.tokenizer, self.model = _load(name, options, self._dtype, self.device)
         self.name = Path(name).name if Path(name).is_dir() else name
+        if not _Walk(self.model, [0], self.device).keeps:
+            raise ModelError(
+                f"{name!r} holds no language model that writes word by word (it is a "
+                f"{type(self.model).__name__}): take a causal one, such as Llama, Qwen or GPT"
+            )
         self.max_context_tokens = _context(self.model.config, self.tokenizer, options.max_context_tokens)
         self.identity: Mapping[str, Any] = {
             "transformers": self.name,
@@ -183,6 +188,15 @@ class _Walk:
         known = inspect.signature(model.forward).parameters
         self._last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._kept = "cache" if "cache" in known else "past_key_values"  # its name until transformers 5.23
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the model keeps what it has read, as those do that write word by word."""
+        import torch
+
+        with torch.inference_mode():
+            ids = torch.tensor([self._unread], device=self._device)
+            return self._model(input_ids=ids, use_cache=True).get(self._kept) is not None
 
     def append(self, ids: Sequence[int]) -> None:
         """Tokens that stand in the answer now."""
