@@ -10,6 +10,23 @@ from hearfelt.types import Emotion
 EKMAN7 = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """The Ekman six and neutral: the label set of every verdict (alphabetical, as the field sorts it)."""
 
+CPED13 = (
+    "happy",
+    "grateful",
+    "relaxed",
+    "positive-other",
+    "neutral",
+    "anger",
+    "sadness",
+    "fear",
+    "depress",
+    "disgust",
+    "astonished",
+    "worried",
+    "negative-other",
+)
+"""The emotions of CPED, Chinese dialogues (Chen et al. 2022, arXiv:2205.14727), in the order of the paper."""
+
 CANONICAL = (*EKMAN7, "boredom", "calm", "contempt")
 """Every label that a report has a word and a colour for."""
 

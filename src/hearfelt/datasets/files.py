@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hearfelt.errors import CorpusError
 
@@ -42,6 +44,18 @@ def is_there(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path} cannot be read as JSON ({error}): restore it") from None
 
 
 def write_text(path: Path, text: str) -> None:

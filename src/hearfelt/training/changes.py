@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from hearfelt.datasets.toml import parse_toml
 from hearfelt.errors import OptionError
-from hearfelt.training.recipe import from_table, parse_toml
+from hearfelt.training.recipe import from_table
 
 T = TypeVar("T")
 

@@ -147,6 +147,12 @@ def draw(
     return chosen
 
 
+def steps(clips: Clips, indices: Sequence[int], recipe: Drawable) -> int:
+    """Batches of an epoch, an upper bound."""
+    count = len(draw(clips, indices, recipe.data, np.random.default_rng(0)))
+    return -(-count // recipe.loop.batch) + 1
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """Changed log-mels of a batch, each perhaps mixed with another clip's.

@@ -85,7 +85,7 @@ class VoiceLesson(engine.Lesson):
         super().__init__()
         self.network: VoiceNetwork = network
         self.recipe, self.clips, self.indices, self.judged = recipe, clips, indices, judged
-        self.steps = _steps(clips, indices, recipe)
+        self.steps = inputs.steps(clips, indices, recipe)
         self.judges = bool(judged)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
@@ -162,12 +162,6 @@ def _check_ratings(recipe: Recipe, clips: Clips, indices: Sequence[int]) -> None
                 f"{count} clips have a rating of {name}, at least 2 are needed to learn it: add the column "
                 f"{name} to the manifest, or set dimensions = false in the recipe"
             )
-
-
-def _steps(clips: Clips, indices: Sequence[int], recipe: Recipe) -> int:
-    """Batches of an epoch, an upper bound."""
-    count = len(inputs.draw(clips, indices, recipe.data, np.random.default_rng(0)))
-    return -(-count // recipe.loop.batch) + 1
 
 
 def _measure_front(network: VoiceNetwork, clips: Clips, indices: Sequence[int], seed: int) -> None:

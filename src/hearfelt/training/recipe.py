@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hearfelt.datasets.augment import AugmentOptions
-from hearfelt.errors import MissingExtraError, OptionError, unknown_name
+from hearfelt.datasets.toml import parse_toml
+from hearfelt.errors import OptionError, unknown_name
 from hearfelt.features.logmel import LogMelOptions
 from hearfelt.labels import EKMAN7
 
@@ -245,27 +245,6 @@ def table_of(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(under.get(key), dict)
         under[key] = under[key] | value if both else value
     return under
-
-
-def parse_toml(text: str, what: str) -> dict[str, Any]:
-    """A TOML text as a table; ``what`` names it in an error.
-
-    Raises:
-        OptionError: it is no valid TOML.
-        MissingExtraError: Python 3.10 without tomli.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ImportError:
-            raise MissingExtraError("a recipe", "tomli", "train") from None
-    try:
-        table: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"{what} is not valid TOML: {error}") from None
-    return table
 
 
 def from_table(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:

@@ -27,7 +27,7 @@ from hearfelt.training.files import atomic, write_json, write_state
 from hearfelt.training.inputs import Clips
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runfolder import describe, open_folder
-from hearfelt.training.scored import collect
+from hearfelt.training.scored import collect, unfinished
 from hearfelt.training.watch import How, Report, named
 from hearfelt.types import FloatArray
 
@@ -52,20 +52,15 @@ def run_folds(
     how: How | None = None,
 ) -> HeldOut:
     """Train and judge each fold not done yet; what all finished folds said (``heldout.npz``)."""
-    for number, split in enumerate(folds):
-        if only and number not in only:
-            continue
-        folder = out / f"fold{number}"
-        if not (folder / "answers.npz").is_file():
-            told = named(report, f"fold {number}")
-            found = networks(recipe, clips, split.train, folder, told, how)
-            answers: dict[str, Any] = {
-                "networks": np.stack([loop.logits(network, clips, split.test) for network in found]),
-                "linear": _linear(recipe, clips, split.train, folder, split.test),
-                "test": np.array(split.test),
-            }
-            with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
-                np.savez(stream, **answers)
+    for number, split, folder in unfinished(folds, out, only, "answers.npz"):
+        found = networks(recipe, clips, split.train, folder, named(report, f"fold {number}"), how)
+        answers: dict[str, Any] = {
+            "networks": np.stack([loop.logits(network, clips, split.test) for network in found]),
+            "linear": _linear(recipe, clips, split.train, folder, split.test),
+            "test": np.array(split.test),
+        }
+        with atomic(folder / "answers.npz") as part, part.open("wb") as stream:
+            np.savez(stream, **answers)
     return fuse(recipe, clips, out)
 
 

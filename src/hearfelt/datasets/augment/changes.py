@@ -12,7 +12,6 @@ it happens to. ``kind = "one_of"`` has ``changes``, a list of such tables, of wh
 from __future__ import annotations
 
 import dataclasses
-import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,8 @@ from hearfelt.datasets.augment.waveform import (
     Resample,
     TimeShift,
 )
-from hearfelt.errors import MissingExtraError, OptionError, unknown_name
+from hearfelt.datasets.toml import parse_toml
+from hearfelt.errors import OptionError, unknown_name
 
 KINDS: dict[str, type[Change]] = {
     "noise": AddNoise,
@@ -66,19 +66,13 @@ def read(path: Path) -> Compose:
         OptionError: no such file, no valid TOML, no changes, an unknown kind or key, or a wrong value.
         MissingExtraError: Python 3.10 without tomli.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ImportError:
-            raise MissingExtraError("a recipe", "tomli", "train") from None
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise OptionError(f"there is no recipe {path}: examples/augment.toml shows one") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"the recipe {path} is not valid TOML: {error}") from None
+    table = parse_toml(text, f"the recipe {path}")
     unknown = sorted(set(table) - {"change"})
     if unknown:
         raise unknown_name(f"key in {path}", unknown[0], ("change",))

@@ -8,7 +8,8 @@ from typing import Any
 
 from hearfelt.datasets import votes
 from hearfelt.datasets.corpora.base import SEXES, Corpus
-from hearfelt.datasets.corpora.sounds import Sound, lines, load, maybe_file, the_file
+from hearfelt.datasets.corpora.sounds import Sound, lines, maybe_file, the_file
+from hearfelt.datasets.files import read_json
 from hearfelt.errors import CorpusError
 from hearfelt.types import Example
 
@@ -30,7 +31,7 @@ def _listing(folder: Path, sounds: Sequence[Sound]) -> Iterator[Example]:
         table = maybe_file(folder, f"movie_list_{name}.txt")
         parts |= {line.strip(): part for line in lines(table)} if table else {}
     try:
-        for movie, scenes in load(path).items():
+        for movie, scenes in read_json(path).items():
             for scene in scenes.values():
                 for turn, said in scene["Dialog"].items():
                     yield _example(movie, scene.get("SpeakerInfo", {}), turn, said, parts.get(movie), path)

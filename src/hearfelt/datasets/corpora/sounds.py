@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hearfelt.errors import CorpusError
 
@@ -117,15 +115,3 @@ def lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise CorpusError(f"{path} cannot be read ({error.strerror or error}): restore it") from None
-
-
-def load(path: Path) -> Any:
-    """A JSON file.
-
-    Raises:
-        CorpusError: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path} cannot be read as JSON ({error}): restore it") from None

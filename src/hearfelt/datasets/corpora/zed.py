@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hearfelt.datasets.corpora.base import Corpus
-from hearfelt.datasets.corpora.sounds import Sound, load, the_file
+from hearfelt.datasets.corpora.sounds import Sound, the_file
+from hearfelt.datasets.files import read_json
 from hearfelt.errors import CorpusError
 from hearfelt.types import Example, Segment
 
@@ -18,7 +19,7 @@ def _listing(folder: Path, sounds: Sequence[Sound]) -> Iterator[Example]:
     path = the_file(folder, "ZED.json")
     by_end = {sound.relative: str(sound.path) for sound in sounds}
     try:
-        for name, clip in load(path).items():
+        for name, clip in read_json(path).items():
             # The table writes "datafolder" where the corpus lies.
             relative = PurePosixPath(clip["wav"].partition("datafolder/")[2] or clip["wav"]).with_suffix("")
             file = by_end.get(str(relative), relative.name)

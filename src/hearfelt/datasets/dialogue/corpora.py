@@ -10,6 +10,7 @@ from typing import Any
 from hearfelt.datasets.dialogue.base import MEASURES, Dialogues, Line, check, deal, ordered
 from hearfelt.datasets.rows import filled, rows_of
 from hearfelt.errors import CorpusError, unknown_name
+from hearfelt.labels import CPED13
 
 DEV_SHARE = 0.15
 """Of the training dialogues, for choices, where a corpus has no part for them."""
@@ -95,21 +96,7 @@ CPED = DialogueCorpus(
         "label": "Emotion",
         "split": "split",
     },
-    labels=(
-        "happy",
-        "grateful",
-        "relaxed",
-        "positive-other",
-        "neutral",
-        "anger",
-        "sadness",
-        "fear",
-        "depress",
-        "disgust",
-        "astonished",
-        "worried",
-        "negative-other",
-    ),
+    labels=CPED13,
     language="zh",
     measures=(),
     protocol=(

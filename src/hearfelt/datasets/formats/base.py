@@ -109,18 +109,6 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def json_file(path: Path) -> Any:
-    """A JSON file.
-
-    Raises:
-        CorpusError: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path} cannot be read as JSON ({error}): restore it") from None
-
-
 def _common_end(one: Path, other: Path) -> int:
     same = 0
     for a, b in zip(reversed(one.parts), reversed(other.parts)):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hearfelt.datasets import labelmap
-from hearfelt.datasets.files import is_there, write_text
-from hearfelt.datasets.formats.base import Locator, ReadOptions, json_file, json_lines
+from hearfelt.datasets.files import is_there, read_json, write_text
+from hearfelt.datasets.formats.base import Locator, ReadOptions, json_lines
 from hearfelt.datasets.manifest import check_files
 from hearfelt.datasets.splits import keys
 from hearfelt.errors import CorpusError
@@ -135,7 +135,7 @@ def _lists(path: Path, fold: str | None) -> list[tuple[str | None, list[Path]]]:
 def _label_map(folder: Path) -> dict[str, str]:
     for above in (folder, folder.parent):  # the folds may lie in a folder each
         if (above / _MAP).is_file():
-            table = json_file(above / _MAP)
+            table = read_json(above / _MAP)
             if not isinstance(table, dict):
                 raise CorpusError(f"{above / _MAP} is no label map: write it as an object, label to label")
             return {str(source): str(target) for source, target in table.items()}

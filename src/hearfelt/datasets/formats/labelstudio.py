@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hearfelt.datasets import votes
-from hearfelt.datasets.files import is_there
-from hearfelt.datasets.formats.base import Locator, ReadOptions, json_file
+from hearfelt.datasets.files import is_there, read_json
+from hearfelt.datasets.formats.base import Locator, ReadOptions
 from hearfelt.datasets.manifest import check_files
 from hearfelt.errors import CorpusError
 from hearfelt.types import Example, Segment
@@ -34,7 +34,7 @@ def recognises(path: Path) -> bool:
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     try:
-        tasks = json_file(path)
+        tasks = read_json(path)
     except CorpusError:
         return False
     return (
@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> list[Example]:
     Raises:
         CorpusError: it is no export, a task without sound, an unknown choice, or a missing sound file.
     """
-    tasks = json_file(path)
+    tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise CorpusError(f"{path} is no export of Label Studio: export the project as JSON")
     try:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from hearfelt.datasets.files import atomic
 from hearfelt.datasets.splits.base import Split, stem
 from hearfelt.errors import CorpusError
 from hearfelt.types import Example
@@ -59,7 +60,8 @@ def write_emobox(examples: Sequence[Example], splits: Sequence[Split], folder: P
                 if chosen or part != "valid":
                     rows = [_row(examples[i], names[i], corpus) for i in chosen]
                     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-                    _write(folder / f"{corpus}_{part}_fold_{number}.jsonl", text)
+                    with atomic(folder / f"{corpus}_{part}_fold_{number}.jsonl") as file:
+                        file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CorpusError(
             f"fold files cannot be written to {folder} ({error.strerror or error}): name another folder"
@@ -117,12 +119,3 @@ def _row(example: Example, name: str, corpus: str) -> dict[str, str | None]:
         "emo": example.gold,
         "speaker": example.speaker,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -10,24 +10,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from hearfelt.labels import CPED13
 from hearfelt.language.words import goemotions
 
-LABELS = (
-    "happy",
-    "grateful",
-    "relaxed",
-    "positive-other",
-    "neutral",
-    "anger",
-    "sadness",
-    "fear",
-    "depress",
-    "disgust",
-    "astonished",
-    "worried",
-    "negative-other",
-)
-"""The labels in the order of the paper."""
+LABELS = CPED13
 
 EKMAN: Mapping[str, str] = {
     **dict.fromkeys(("happy", "grateful", "relaxed", "positive-other"), "happiness"),

@@ -142,9 +142,7 @@ class Teaching:
     @property
     def steps(self) -> int:
         """Batches of an epoch, an upper bound."""
-        random = np.random.default_rng(0)
-        count = len(inputs.draw(self.material.clips, self.indices, self._drawn.data, random))
-        return -(-count // self.recipe.loop.batch) + 1
+        return inputs.steps(self.material.clips, self.indices, self._drawn)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch; all chance comes from the recipe's seed and the epoch's number."""
