@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.pipeline import weights
 from hearfelt.pipeline.build import Parts, build
 from hearfelt.pipeline.options import RecognizerOptions
-from hearfelt.pipeline.utterance import Conversation, understand
-from hearfelt.types import Audio, Segment, Word
+from hearfelt.pipeline.utterance import Conversation, hear
+from hearfelt.types import Audio, Estimate, Segment, Word
 
 SILENCE = Audio(np.zeros(16000, np.float32), 16000)
 SECOND = Segment(0.0, 1.0, "customer")
@@ -35,6 +35,13 @@ ANSWER = json.dumps(
         "reason": "It broke again.",
     }
 )
+
+
+def understand(
+    clip: Audio, segment: Segment, words: Sequence[Word], found: Parts, conversation: Conversation
+) -> Estimate:
+    """The verdict on one utterance, waited for."""
+    return hear(clip, segment, words, found, conversation).conclude(found, conversation)
 
 
 def parts(**fields: Any) -> Parts:

@@ -138,13 +138,8 @@ def mel_filters(options: LogMelOptions, n_fft: int) -> npt.NDArray[np.float32]:
     return filters.astype(np.float32)
 
 
-def trim(values: FloatArray, below_db: float, pad: int = 0) -> FloatArray:
-    """Cut frames at both ends that lie more than ``below_db`` under the loudest; ``pad`` frames stay."""
-    return values[_loud(np.exp(values).sum(axis=1), below_db, pad)]
-
-
 def _loud(power: FloatArray, below_db: float, pad: int) -> slice:
-    """The frames that `trim` keeps, from the power of each."""
+    """First to last frame that is less than ``below_db`` under the loudest, and ``pad`` more each way."""
     power_db = 10 * np.log10(power)
     loud = np.flatnonzero(power_db >= power_db.max() - below_db)
     return slice(max(0, int(loud[0]) - pad), int(loud[-1]) + 1 + pad)

@@ -99,13 +99,6 @@ class Heard:
         return estimate
 
 
-def understand(
-    clip: Audio, segment: Segment, words: Sequence[Word], parts: Parts, conversation: Conversation
-) -> Estimate:
-    """The verdict on one utterance: `hear`, then wait for the language model."""
-    return hear(clip, segment, words, parts, conversation).conclude(parts, conversation)
-
-
 def hear(
     clip: Audio, segment: Segment, words: Sequence[Word], parts: Parts, conversation: Conversation
 ) -> Heard:

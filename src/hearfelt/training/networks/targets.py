@@ -18,7 +18,6 @@ from hearfelt.training.networks.recipe import TaskChoice
 from hearfelt.types import Example, Segment
 
 SENTIMENTS = ("negative", "neutral", "positive")
-GENDERS = ("female", "male")
 NEUTRAL_VALENCE = 0.15
 """Words whose valence lies this close to 0 are neutral."""
 
