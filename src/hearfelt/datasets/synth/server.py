@@ -5,12 +5,10 @@ Text and instructions leave this machine only where the user names a remote addr
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import numpy as np
 
 from hearfelt import audio
@@ -18,14 +16,15 @@ from hearfelt.datasets.synth import level
 from hearfelt.datasets.synth.base import checked_intensity, checked_text
 from hearfelt.errors import AudioError, OptionError, SpeechError, unknown_name
 from hearfelt.types import Audio
-from hearfelt.web.address import endpoint, is_local, is_safe, public_url
-from hearfelt.web.answer import message_of, retry_after_s
+from hearfelt.web.address import endpoint
+from hearfelt.web.answer import message_of
 from hearfelt.web.key import Key
+from hearfelt.web.transport import BUSY, Answer, BrokenOff, Terms, Transport, whole
 
 OWN_KEY = "HEARFELT_TTS_KEY"
 """Environment variable whose key goes to whatever server is named; looked at first."""
 RATE_HZ = 16000
-_BUSY = (408, 429, 500, 502, 503, 504, 529)
+_TERMS = Terms(SpeechError, "sound", "--url", "allow more time with --timeout-s, or take a faster model")
 
 MANNERS: Mapping[str, str] = {
     "neutral": "in a plain, neutral voice",
@@ -93,8 +92,9 @@ class ServerVoice:
     ) -> None:
         if not model.strip() or not voice.strip():
             raise OptionError("the speech server needs the name of a model and of a voice that it knows")
-        self._endpoint = endpoint(url, "/audio/speech", "a speech server")
-        self.url = public_url(self._endpoint)
+        call = endpoint(url, "/audio/speech", "a speech server")
+        self._transport = Transport(call, options.timeout_s, options.max_reply_bytes, _TERMS)
+        self.url = self._transport.url
         self.model, self.voice, self.language, self.options = model, voice, language, options
         self.speaker = f"{model}-{voice}"
         self._key = Key(OWN_KEY, key_env)
@@ -115,18 +115,17 @@ class ServerVoice:
         attempt = 0
         while True:
             try:
-                status, headers, answer = self._post(body)
-            except _BrokenOff as error:
+                got = self._transport.request(body, self._authorization(), whole)
+            except BrokenOff as error:
                 if attempt >= self.options.retries:
                     raise SpeechError(str(error)) from None
-                self._wait(0, httpx.Headers(), attempt)
-                attempt += 1
-                continue
-            if status == 200:
-                return self._sound(answer)
-            if status not in _BUSY or attempt >= self.options.retries:
-                raise self._refusal(status, answer)
-            self._wait(status, headers, attempt)
+                got = Answer(0)  # as good as busy
+            if got.status == 200:
+                return self._sound(got.body)
+            if got.status and (got.status not in BUSY or attempt >= self.options.retries):
+                raise self._refusal(got.status, got.body)
+            backoff_s = self.options.backoff_s * 2**attempt
+            self._transport.wait(got.status, got.retry_after, backoff_s, self.options.max_wait_s)
             attempt += 1
 
     def provenance(self, emotion: str, intensity: float = 1.0, seed: int = 0) -> Mapping[str, Any]:
@@ -139,44 +138,9 @@ class ServerVoice:
             "parameters": {"url": self.url, "instructions": instructions(emotion, intensity)},
         }
 
-    def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        """One request; the answer is read piece by piece so that a slow or endless one is noticed."""
-        limit_s, limit_bytes = self.options.timeout_s, self.options.max_reply_bytes
-        deadline = time.monotonic() + limit_s
-        timeout = httpx.Timeout(limit_s, connect=min(limit_s, 10.0))
-        try:
-            with (
-                httpx.Client(trust_env=not is_local(self._endpoint), timeout=timeout) as client,
-                client.stream("POST", self._endpoint, json=body, headers=self._authorization()) as response,
-            ):
-                answer = bytearray()
-                for piece in response.iter_bytes():
-                    answer += piece
-                    if len(answer) > limit_bytes:
-                        raise SpeechError(f"{self.url} answered with more than {limit_bytes} bytes: refused")
-                    if time.monotonic() > deadline:
-                        raise self._too_slow()
-                return response.status_code, response.headers, bytes(answer)
-        except httpx.TimeoutException:
-            raise self._too_slow() from None
-        except httpx.ConnectError:
-            raise SpeechError(
-                f"no server answers at {self.url}: start it, or give another address with --url"
-            ) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _BrokenOff(
-                f"{self.url} broke off its answer ({type(error).__name__}): look at the server's log"
-            ) from None
-
-    def _too_slow(self) -> SpeechError:
-        return SpeechError(
-            f"{self.url} gave no sound within {self.options.timeout_s:g} s: "
-            "allow more time with --timeout-s, or take a faster model"
-        )
-
     def _authorization(self) -> dict[str, str]:
         try:
-            key = self._key.value(safe=is_safe(self._endpoint))
+            key = self._key.value(safe=self._transport.safe)
         except OptionError as error:
             raise SpeechError(str(error)) from None
         return {"Authorization": f"Bearer {key}"} if key else {}
@@ -203,16 +167,6 @@ class ServerVoice:
             f"{self.url} refuses the text ({status}){said}: check --model, --voice and the text"
         )
 
-    def _wait(self, status: int, headers: httpx.Headers, attempt: int) -> None:
-        asked = retry_after_s(headers.get("retry-after"))
-        wait_s = asked if asked is not None else self.options.backoff_s * 2**attempt
-        if wait_s > self.options.max_wait_s:
-            raise SpeechError(
-                f"{self.url} is busy ({status}) and asks to wait {wait_s:.0f} s, "
-                f"more than {self.options.max_wait_s:g} s: try again later"
-            )
-        time.sleep(wait_s)
-
     def _sound(self, answer: bytes) -> Audio:
         try:
             sound = audio.read(_with_sizes(answer), sample_rate_hz=RATE_HZ)[0]
@@ -227,10 +181,6 @@ class ServerVoice:
         except AudioError:
             raise SpeechError(f"{self.url} answered with silence: give another text or voice") from None
         return level.finished(samples, RATE_HZ, level.speech_dbfs(samples))
-
-
-class _BrokenOff(Exception):
-    """The connection ended before the answer did; a second try often helps."""
 
 
 def instructions(emotion: str, intensity: float = 1.0) -> str:

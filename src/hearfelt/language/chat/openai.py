@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from hearfelt.errors import ChatError, ContextError, OptionError
 from hearfelt.language.base import Message, Reply
 from hearfelt.language.chat.pace import Pace
-from hearfelt.language.chat.transport import BrokenOff, Response, Transport
+from hearfelt.language.chat.transport import ChatTransport, Response
 from hearfelt.language.chat.wire import (
     NoAnswer,
     context_limit,
@@ -23,8 +22,9 @@ from hearfelt.language.chat.wire import (
 )
 from hearfelt.language.judge.schema import plain_schema
 from hearfelt.web.address import endpoint
-from hearfelt.web.answer import message_of, retry_after_s
+from hearfelt.web.answer import message_of
 from hearfelt.web.key import Key
+from hearfelt.web.transport import BUSY, BrokenOff
 
 OWN_KEY = "HEARFELT_LLM_KEY"
 """Environment variable whose key goes to whatever server is named; looked at first."""
@@ -114,7 +114,7 @@ class OpenAIChat:
         self.options = options
         self.max_context_tokens: int | None = None
         self._key = Key(OWN_KEY, key_env, key_file)
-        self._transport = Transport(
+        self._transport = ChatTransport(
             endpoint(url, "/chat/completions", "a chat server"), options.timeout_s, options.max_reply_bytes
         )
         self.url = self._transport.url
@@ -181,7 +181,7 @@ class OpenAIChat:
                 raise self._too_long(got.body)
             if self._drop_what_is_refused(got, body):
                 continue
-            if got.status not in (408, 429, 500, 502, 503, 504, 529) or attempt >= self.options.retries:
+            if got.status not in BUSY or attempt >= self.options.retries:
                 raise self._refusal(got)
             self._wait(got.status, got.retry_after, attempt)
             attempt += 1
@@ -272,14 +272,8 @@ class OpenAIChat:
         return ChatError(f"{self.url} refuses the question ({status}){said}")
 
     def _wait(self, status: int, retry_after: str | None, attempt: int) -> None:
-        asked = retry_after_s(retry_after)
-        wait_s = asked if asked is not None else self.options.backoff_s * 2**attempt * random.uniform(1, 1.25)
-        if wait_s > self.options.max_wait_s:
-            raise ChatError(
-                f"{self.url} is busy ({status}) and asks to wait {wait_s:.0f} s, "
-                f"more than {self.options.max_wait_s:g} s: try again later"
-            )
-        time.sleep(wait_s)
+        backoff_s = self.options.backoff_s * 2**attempt * random.uniform(1, 1.25)
+        self._transport.wait(status, retry_after, backoff_s, self.options.max_wait_s)
 
     def _reply(self, got: Response, choices: Sequence[str] | None) -> Reply:
         if got.stream is not None and got.stream.error is not None:
