@@ -94,8 +94,14 @@ def test_published_rows_stand_beside_with_their_sources(tmp_path: Path) -> None:
     [
         (("--model", "bert"), "unknown model of dialogue 'bert'; known: majority"),
         (("--llm-cues",), "--llm-cues tells a language model what was heard: name one by --llm"),
+        (("--llm-url", "http://localhost:1/v1"), "--llm-url is for a language model: name one by --llm"),
+        (("--limit", "3"), "--limit is for a language model: name one by --llm"),
+        (("--llm", "tiny", "--llm-device", "cpu"), "llm_device is cpu, but 'tiny' is a model on a server"),
         (("--set", "kind=voice"), "unknown"),
-        (("--model", "majority", "--published", "none.csv"), "none.csv is not there"),
+        (
+            ("--model", "majority", "--published", "none.csv"),
+            "none.csv is not there: give a table as CSV or Parquet",
+        ),
         (("--llm", "tiny", "--llm-timeout-s", "0"), "--llm-timeout-s is 0.0; it must be above 0, such as 60"),
         (
             ("--model", "majority", "--llm", "tiny", "--llm-key-file", "none"),
@@ -125,5 +131,7 @@ def test_a_server_that_is_down_is_said_and_nothing_learnt_is_lost(
         *("--llm", "tiny", "--llm-url", "http://127.0.0.1:9/v1"),
     )
     assert done.returncode == 2
-    assert "127.0.0.1:9" in done.stderr and "Traceback" not in done.stderr
+    assert "127.0.0.1:9" in done.stderr
+    assert "; the table stands without the language model" in done.stderr
+    assert "| majority | 50.0 |" in done.stdout and "llm/tiny" not in done.stdout
     assert (tmp_path / "runs" / "talks" / "scores.json").is_file()

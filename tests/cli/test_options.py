@@ -43,3 +43,12 @@ def test_what_is_given_reaches_the_back_end_and_the_rest_keeps_its_default() -> 
 def test_no_time_for_an_answer_is_refused(seconds: float) -> None:
     with pytest.raises(OptionError, match=r"--llm-timeout-s is .*; it must be above 0, such as 60"):
         backend_options({"llm_timeout_s": seconds})
+
+
+def test_how_examples_are_shown_needs_examples() -> None:
+    with pytest.raises(OptionError, match="--shots is for labelled examples: name a table of them by --exam"):
+        WORDINGS.taken({"prompts": None, "examples": None, "shots": 3, "balanced_shots": False})
+    with pytest.raises(OptionError, match="--balanced-shots is for labelled examples"):
+        WORDINGS.taken({"prompts": 2, "examples": None, "shots": None, "balanced_shots": True})
+    some = WORDINGS.taken({"prompts": 2, "examples": "t.csv", "shots": 3, "balanced_shots": False})
+    assert (some.prompts, some.examples, some.shots) == (2, "t.csv", 3)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hearfelt.cli.options import BACKEND, Setting, with_groups
-from hearfelt.errors import OptionError
+from hearfelt.errors import ChatError, OptionError
 
 if TYPE_CHECKING:
     from hearfelt.datasets.dialogue import Dialogues
     from hearfelt.language.chat.backends import BackendOptions
+    from hearfelt.language.judge import Judge
 
 
 @with_groups(backend=BACKEND)
@@ -65,9 +66,14 @@ def dialogue(
     )
     if llm_cues and llm is None:
         raise OptionError("--llm-cues tells a language model what was heard: name one by --llm")
+    if llm is None:
+        _refuse_alone(backend, llm_mode, limit)
     table = dialogues.read(corpus, where, seed=options.data.seed)
     if llm_cues and not table.measures:
         raise OptionError(f"--llm-cues: {table.name} has no vocal measures to tell of; leave it out")
+    judge = (
+        None if llm is None else _judge(llm, backend, llm_mode, table)
+    )  # what it lacks is said before hours
     place = out or Path("runs") / options.name
     rows: dict[str, dict[str, Any]] = {}
     if options.models:
@@ -76,14 +82,20 @@ def dialogue(
         runner = kinds.KINDS["dialogue"].module()
         opened = runner.opened(options, table, place, say, How(bars=sys.stderr.isatty()))
         rows |= runner.judged(options.models, table, opened)
-    if llm is not None:
-        rows |= _asked(table, llm, backend, llm_mode, limit, llm_cues)
+    failed: ChatError | None = None
+    if judge is not None:
+        try:
+            rows |= _asked(table, judge, limit, llm_cues)
+        except ChatError as error:
+            failed = error
     others = _published(published, where, table.name)
     lines = _lines(table, rows)
     if others:
         lines += ["", *known.lines_of(others)]
     print("\n".join(lines))
     _write(json, md, table, rows, others, lines)
+    if failed is not None:
+        raise ChatError(f"{failed}; the table stands without the language model")
     return 0
 
 
@@ -102,15 +114,32 @@ def _options(corpus: str, recipe: Path | None, settings: list[str], models: list
     return found if models is None else changes.changed(found, {"models": models})
 
 
-def _asked(
-    table: Dialogues, llm: str, backend: BackendOptions, mode: str, limit: int | None, cues: bool
-) -> dict[str, dict[str, Any]]:
+def _refuse_alone(backend: BackendOptions, mode: str, limit: int | None) -> None:
+    """Refuses what is for a language model where none is named."""
+    from dataclasses import asdict
+
+    from hearfelt.language.chat.backends import BackendOptions
+
+    plain = asdict(BackendOptions())
+    given = [
+        f"--llm-{name.replace('_', '-')}" for name, value in asdict(backend).items() if value != plain[name]
+    ]
+    given += ["--llm-mode"] * (mode != "schema") + ["--limit"] * (limit is not None)
+    if given:
+        raise OptionError(f"{given[0]} is for a language model: name one by --llm")
+
+
+def _judge(llm: str, backend: BackendOptions, mode: str, table: Dialogues) -> Judge:
     from hearfelt.language.chat.backends import make
     from hearfelt.language.judge import Judge, JudgeOptions
+
+    return Judge(make(llm, backend), JudgeOptions(labels=table.labels, mode=mode))
+
+
+def _asked(table: Dialogues, judge: Judge, limit: int | None, cues: bool) -> dict[str, dict[str, Any]]:
     from hearfelt.training.dialogue import asked
     from hearfelt.training.watch import say
 
-    judge = Judge(make(llm, backend), JudgeOptions(labels=table.labels, mode=mode))
     name = f"{judge.source}{' + cues' if cues else ''}"
     return {name: asked.row(table, judge, limit, say, cues=cues)}
 

@@ -180,11 +180,25 @@ class Wordings:
     balanced_shots: bool = False
 
 
+def wordings(given: dict[str, Any]) -> Wordings:
+    """The wordings that were asked for.
+
+    Raises:
+        OptionError: how examples are shown, but none to show.
+    """
+    for name in ("shots", "balanced_shots"):
+        if name in given and "examples" not in given:
+            raise OptionError(
+                f"--{name.replace('_', '-')} is for labelled examples: name a table of them by --examples"
+            )
+    return Wordings(**given)
+
+
 RECOGNIZER = Group(_RECOGNIZER, recognizer_options)
 """What a recognizer is made of."""
 BACKEND = Group(_BACKEND, backend_options)
 """How a language model is reached."""
-WORDINGS = Group(_WORDINGS, lambda given: Wordings(**given))
+WORDINGS = Group(_WORDINGS, wordings)
 """In how many wordings it is asked, and with which examples."""
 
 

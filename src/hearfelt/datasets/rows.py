@@ -26,7 +26,9 @@ def filled(value: Any) -> bool:
 
 def _csv(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     if not path.is_file():
-        raise CorpusError(f"{path} is not there: give the folder of a corpus with its manifest.csv")
+        corpus = path.name == "manifest.csv"
+        what = "the folder of a corpus with its manifest.csv" if corpus else "a table as CSV or Parquet"
+        raise CorpusError(f"{path} is not there: give {what}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             header = stream.readline()

@@ -314,6 +314,17 @@ def test_after_some_failures_in_a_row_it_asks_no_more(chat_server: ChatServer, t
         asker.judge(other)
 
 
+def test_who_is_never_asked_again_is_not_left_alone_for_infinity() -> None:
+    asker = Judge(
+        QueueChat([ChatError("no server")]), JudgeOptions(cache=None, max_failures=1, pause_s=math.inf)
+    )
+    with pytest.raises(ChatError, match="no server"):
+        asker.judge(ITEM)
+    assert asker.warning == (
+        "the language model 'queue' failed 1 times in a row and is not asked any more (last: no server)"
+    )
+
+
 def test_after_a_reset_it_asks_again() -> None:
     queue = QueueChat([ChatError("no server"), answer()])
     asker = Judge(queue, JudgeOptions(cache=None, max_failures=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -43,9 +44,9 @@ def answer(joy: float) -> Reply:
     return Reply(json.dumps(data), usage={"prompt_tokens": 100, "completion_tokens": 20})
 
 
-def judge(*replies: Reply | Exception) -> tuple[Judge, QueueChat]:
+def judge(*replies: Reply | Exception, cache: Path | None = None) -> tuple[Judge, QueueChat]:
     chat = QueueChat(replies)
-    return Judge(chat, JudgeOptions(labels=LABELS, cache=None)), chat
+    return Judge(chat, JudgeOptions(labels=LABELS, cache=cache)), chat
 
 
 def test_it_is_told_what_came_before_and_its_tokens_are_counted() -> None:
@@ -79,3 +80,15 @@ def test_a_server_that_is_down_is_said_at_once() -> None:
     with pytest.raises(ChatError, match="nobody answers"):
         asked.row(table(turns=9), ask, None, lambda line: None)
     assert len(chat.asked) == 3
+
+
+def test_a_server_that_dies_midway_ends_the_row_and_says_how_to_go_on(tmp_path: Path) -> None:
+    """Lines that were never asked must not count as wrong answers."""
+    ask, chat = judge(answer(0.1), *[ChatError("nobody answers")] * 20, cache=tmp_path)
+    with pytest.raises(ChatError) as caught:
+        asked.row(table(turns=9), ask, None, lambda line: None)
+    assert str(caught.value) == "nobody answers (after 4 of 18 lines; run it again to go on)"
+    assert len(chat.asked) == 4
+    again, chat = judge(*[answer(0.1)] * 20, cache=tmp_path)
+    assert asked.row(table(turns=9), again, None, lambda line: None)["failures"] == 0
+    assert len(chat.asked) == 17

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -128,9 +129,11 @@ class Judge:
         """Why it does not ask at present, None while it does."""
         if self.breaker.state != "open":
             return None
+        pause_s = self.options.pause_s
+        what = f"left alone for {pause_s:g} s" if math.isfinite(pause_s) else "not asked any more"
         return (
-            f"the language model {self.chat.name!r} failed {self.breaker.failures} times in a row and is "
-            f"left alone for {self.options.pause_s:g} s (last: {self._last})"
+            f"the language model {self.chat.name!r} failed {self.breaker.failures} times in a row "
+            f"and is {what} (last: {self._last})"
         )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hearfelt.datasets.dialogue import Dialogues, Line, grouped
-from hearfelt.errors import ChatError
+from hearfelt.errors import ChatError, NotAskedError
 from hearfelt.language.judge import Judge, JudgeItem, Turn
 from hearfelt.training.dialogue import report
 from hearfelt.training.dialogue.cues import Cues
@@ -58,7 +58,8 @@ class Asked:
         """Probabilities ``(n_lines, n_labels)``.
 
         Raises:
-            ChatError: not one line got a usable answer.
+            ChatError: not one line got a usable answer, or the model failed so often that it is left alone:
+                lines that were never asked would count as wrong ones.
         """
         found = np.full((len(lines), len(self.classes_)), 1 / len(self.classes_), np.float32)
         heard = None if self.cues is None else self.cues.transform(lines)
@@ -72,11 +73,13 @@ class Asked:
                     found[i] = evidence.emotion.probabilities
                     for name, count in evidence.details.get("usage", {}).items():
                         self.usage_[name] = self.usage_.get(name, 0) + int(count)
+                except NotAskedError:
+                    kept = self.judge.options.cache is not None and done > self.failures_
+                    more = f" (after {done} of {len(lines)} lines; run it again to go on)" if kept else ""
+                    raise ChatError(f"{last}{more}") from None
                 except ChatError as error:
                     self.failures_ += 1
                     last = str(error)
-                    if self.failures_ == done + 1 == self.judge.options.max_failures:
-                        raise
                 history.append(Turn(lines[i].speaker or None, lines[i].text))
                 done += 1
                 if done % 50 == 0:
