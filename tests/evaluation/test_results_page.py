@@ -21,10 +21,23 @@ def test_protocols(run: str) -> None:
     assert ", ".join(f"{100 * value:.1f}" for value in found["ua_of_folds"]) in page
 
 
+@pytest.mark.parametrize(
+    ("step", "name"), [("1", "1 utterance"), ("3", "3 utterances"), ("10", "10 utterances")]
+)
+def test_speaker_known(step: str, name: str) -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    cells = []
+    for run in ("ravdess_emobox", "emodb_loso", "savee_emobox"):
+        found = SAVED[run]["speaker_known"][step]
+        low, high = found["ua_ci95"]
+        cells.append(f"{100 * found['ua']:.1f} ({100 * low:.1f} to {100 * high:.1f})")
+    assert f"| {name} | {' | '.join(cells)} |" in page
+
+
 def test_unheard_corpora() -> None:
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     measured = {name: row for name, row in SAVED["unseen"].items() if row}
-    assert len(measured) >= 8
+    assert len(measured) == 11
     for row in measured.values():
         assert f"| {row['clips']} | {100 * row['uar']:.1f} |" in page
 
