@@ -56,7 +56,7 @@ def test_the_whole_job(hearfelt: Run, example_call: Path, tmp_path: Path) -> Non
         assert estimate.reason
         assert any(estimate.reason in line for line in lines)
     assert sum(sum(s.shares.values()) for s in report.speakers) == pytest.approx(len(report.speakers))
-    assert any(line.startswith("customer: ") and "interruptions" in line for line in lines)
+    assert any(line.startswith("customer: ") and "1 interruption" in line for line in lines)
     assert {c.kind for c in report.components} >= {"vad", "voice", "words", "transcriber", "fusion"}
     assert all(c.licence for c in report.components if c.kind in ("vad", "voice", "words"))
 
