@@ -206,14 +206,27 @@ def test_accelerate_with_accumulated_gradients_gives_the_same(table: list[Exampl
     assert losses[1] == pytest.approx(losses[0], rel=1e-4) and losses[0][1] < losses[0][0]
 
 
-def test_any_speech_encoder_hears_for_the_language_model(table: list[Example], tmp_path: Path) -> None:
-    tiny_encoders.save("wav2vec2", tmp_path / "wav2vec2")
-    own = {"sound.kind": "encoder", "sound.options": {"source": str(tmp_path / "wav2vec2"), "width": 8}}
-    model = systems.make("speech-llm", **{**LLM, **own, "loop.epochs": 1}).fit(table)
+@pytest.mark.parametrize(
+    ("encoder", "adapter", "tuning"),
+    [
+        ("wav2vec2", "conv", "frozen"),
+        ("wavlm", "query", "frozen"),
+        ("hubert", "conv", "top"),
+        ("whisper", "conv", "frozen"),
+    ],
+)
+def test_any_speech_encoder_hears_for_the_language_model(
+    encoder: str, adapter: str, tuning: str, table: list[Example], tmp_path: Path
+) -> None:
+    source = str(tiny_encoders.save(encoder, tmp_path / encoder))
+    options = {"source": source, "width": 8, "tuning": tuning, "top_layers": 1}
+    own = {"sound.kind": "encoder", "sound.options": options, "adapter.kind": adapter, "loop.epochs": 1}
+    model = systems.make("speech-llm", **{**LLM, **own}).fit(table)
     p = model.predict_proba(table[:3])
     model.save(tmp_path / "saved")
     stored = torch.load(tmp_path / "saved" / "network.pt", weights_only=True)["state"]
-    assert not any(".sound.model." in f".{name}" for name in stored), "the encoder of others is not copied"
+    copied = any(".sound.model." in f".{name}" for name in stored)
+    assert copied is (tuning != "frozen"), "the encoder of others is not copied, but for what has learnt"
     again = WrittenClassifier.load(tmp_path / "saved")
     np.testing.assert_allclose(again.predict_proba(table[:3]), p, atol=1e-5)
 
