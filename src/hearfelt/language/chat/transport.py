@@ -12,7 +12,7 @@ from hearfelt.errors import ChatError
 from hearfelt.language.chat.wire import NoAnswer, Stream
 from hearfelt.web.transport import Answer, Terms, Transport, whole
 
-_TERMS = Terms(ChatError, "answer", "--llm-url", "allow more time, or take a smaller model")
+_TERMS = Terms(ChatError, "answer", "--llm-url", "allow more time with --llm-timeout-s, or a smaller model")
 
 
 @dataclass(frozen=True, slots=True)
