@@ -141,7 +141,7 @@ def test_broken_fold_files(hearfelt: Run, tmp_path: Path) -> None:
     kept = test.read_text(encoding="utf-8")
     write(test, [{"key": "tones-gone", "wav": "wav/gone.wav", "emo": "ang"}])
     assert (
-        "tones_test_fold_1.jsonl names 1 clips that tones lacks, the first is gone"
+        "tones_test_fold_1.jsonl names 1 clip that tones lacks, the first is gone"
         in hearfelt(*arguments).stderr
     )
     rows = [json.loads(line) for line in kept.splitlines()]
@@ -152,4 +152,4 @@ def test_broken_fold_files(hearfelt: Run, tmp_path: Path) -> None:
     )
     test.write_text(kept, encoding="utf-8")
     (tmp_path / "wav" / "tones_0_0.wav").unlink()
-    assert "1 of the 18 files that emobox/tones lists are not there" in hearfelt(*arguments).stderr
+    assert "1 of the 18 files that emobox/tones lists is not there" in hearfelt(*arguments).stderr

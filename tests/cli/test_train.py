@@ -43,7 +43,8 @@ def test_a_recipe_becomes_a_run(
     assert said.out.startswith("UAR ") and "the model: runs/tree/final" in said.out
     assert "fold 1 of 2: UAR" in said.err
     assert run(["train", "tree.toml", "--data", "clips", "--set", "model.min_leaf=2"]) == 2
-    assert "runs/tree holds a run with other options: give another --out" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "runs/tree holds a run with other options (model.min_leaf 1 then, 2 now): give another" in error
 
 
 def test_the_recipe_of_a_folder_is_written(
@@ -61,7 +62,7 @@ def test_the_recipe_of_a_folder_is_written(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere is not there: give a path"),
+        (["nowhere"], "nowhere is not there: give the path of a table or folder"),
         (["no.toml"], "there is no recipe no.toml"),
         (["clips", "--stage", "test"], "unknown stage 'test'; known: folds, final, publish"),
         (["clips", "--set", "loop.epochs"], "write KEY=VALUE, such as loop.epochs=3"),

@@ -93,13 +93,16 @@ def test_emobox_files_that_do_not_hold_together(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"holds no none_test_fold_\*\.jsonl: give the EmoBox folder"):
         splits.emobox(examples, tmp_path / "none")
     folder = write_folds(tmp_path / "made", ["1-0"], ["9-9", "0-0"])
-    with pytest.raises(CorpusError, match=r"names 1 clips that made lacks, the first is 9-9: restore"):
+    with pytest.raises(CorpusError, match=r"names 1 clip that made lacks, the first is 9-9: restore"):
         splits.emobox(examples, folder)
     write_folds(folder, ["1-0", "0-0"], ["0-0"])
     with pytest.raises(CorpusError, match="fold 1 of made has clips in both training and test"):
         splits.emobox(examples, folder)
     (folder / "made_train_fold_1.jsonl").write_text("{broken", encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"made_train_fold_1\.jsonl cannot be read"):
+    with pytest.raises(CorpusError, match=r"made_train_fold_1\.jsonl has a line that is no JSON object"):
+        splits.emobox(examples, folder)
+    (folder / "made_train_fold_1.jsonl").unlink()
+    with pytest.raises(CorpusError, match=r"made_train_fold_1\.jsonl is missing: restore it"):
         splits.emobox(examples, folder)
 
 

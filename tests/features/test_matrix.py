@@ -120,7 +120,8 @@ def test_a_clip_that_cannot_be_measured_is_named(clips: list[Path], tmp_path: Pa
     with pytest.raises(
         FeatureError,
         match=r"clip4\.wav cannot be measured: 1 of its 3 values are NaN or infinite, such as odd; "
-        "leave the clip out, or measure with unmeasurable='nan'",
+        r"leave the clip out \(hearfelt data check finds all of them\), or measure with unmeasurable='nan' "
+        r'\(in a recipe: model\.unmeasurable="impute"\)',
     ):
         matrix(clips, Level(fail=loud))
     short = Example(str(clips[0]), "anger", Segment(0.5, 0.501))

@@ -241,7 +241,7 @@ def test_unknown_labels_are_refused_or_taken_by_the_recipe(own_clips: Path, tmp_
     ("order", "message"),
     [
         ({"source": "no.toml"}, "there is no recipe no.toml: see the folder recipes/"),
-        ({"source": "nowhere"}, "nowhere is not there: give a path"),
+        ({"source": "nowhere"}, "nowhere is not there: give the path of a table or folder"),
         ({"source": "RECIPE"}, "names no corpora: give --data, a folder per class or a table"),
         ({"source": "CLIPS", "data": "x"}, "is no recipe .* and there is --data x too: give one of them"),
         ({"source": "RECIPE", "data": "CLIPS", "folds": (3,)}, "there is no fold 3: the protocol has 3"),

@@ -16,7 +16,7 @@ from hearfelt.training import devices, engine  # noqa: E402
 from hearfelt.training.devices import Device  # noqa: E402
 from hearfelt.training.engine import Step  # noqa: E402
 from hearfelt.training.recipe import LoopOptions  # noqa: E402
-from hearfelt.training.watch import Bars, How, Lines, TensorBoard  # noqa: E402
+from hearfelt.training.watch import Bars, How, Lines, Parts, TensorBoard, span  # noqa: E402
 
 LOOP = LoopOptions(epochs=4, batch=4, average=0.5, bf16=False, learning_rate=0.05)
 
@@ -160,13 +160,30 @@ def test_unknown_devices_list_the_known() -> None:
         devices.choose("gpu", False)
 
 
+def test_a_time_is_told_in_the_unit_that_people_would_use() -> None:
+    assert [span(s) for s in (0.2, 41, 95, 5000, 7600)] == ["0 s", "41 s", "1.6 min", "83.3 min", "2.1 h"]
+
+
+def test_parts_say_how_long_the_others_will_take(capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    with Parts("folds", 2, said.append, bars=False) as parts:
+        parts.done("fold 0 of 2: UAR 0.500")
+        parts.done("fold 1 of 2: UAR 0.600")
+    assert said == ["fold 0 of 2: UAR 0.500, 0 s left", "fold 1 of 2: UAR 0.600"]
+    with Parts("folds", 1, said.append, bars=True) as parts:
+        parts.done("fold 0 of 1: UAR 0.700")
+    assert "folds" in capsys.readouterr().err
+    with Parts("folds", 0, said.append, bars=True):
+        pass
+
+
 def test_lines_say_the_figures_and_the_time_left(tmp_path: Path) -> None:
     said: list[str] = []
     engine.fit(Line(), LOOP, tmp_path, [Lines(said.append)])
     assert len(said) == 4
     first = losses(tmp_path)[0]
     assert said[0].startswith(f"epoch 1/4 loss {first:.4f} double {2 * first:.4f}, ")
-    assert said[-1].endswith(" 0.0 min left")
+    assert said[-1].endswith(", 0 s left")
     said.clear()
     engine.fit(Line(), dataclasses.replace(LOOP, epochs=4), tmp_path, [Lines(said.append)])
     assert said == ["goes on after epoch 4/4"]

@@ -183,7 +183,7 @@ def test_a_run_folder_belongs_to_one_recipe(tiny: Recipe, tmp_path: Path) -> Non
     run.open_folder(tiny, tmp_path / "run")  # nothing was learnt by the other recipe
     (tmp_path / "run" / "fold0").mkdir()
     run.open_folder(tiny, tmp_path / "run")
-    with pytest.raises(OptionError, match="holds a run with other options: give another --out"):
+    with pytest.raises(OptionError, match=r"other options \(seed 3 then, 9 now\): give another --out"):
         run.open_folder(dataclasses.replace(tiny, seed=9), tmp_path / "run")
 
 

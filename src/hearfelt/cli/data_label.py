@@ -119,8 +119,10 @@ class _Saving:
             return
         self._last = time.monotonic()
         self._table.write(self._out)
-        left_min = self._left.after(done) / 60
-        self._progress.say(f"{done} of {len(self._table.rows)} utterances, {left_min:.1f} min left")
+        from hearfelt.training.watch import span
+
+        left = span(self._left.after(done))
+        self._progress.say(f"{done} of {len(self._table.rows)} utterances, {left} left")
 
 
 def _labels(table: AnnotatedTable, given: str | None) -> tuple[str, ...]:

@@ -104,6 +104,8 @@ def run(
                 took = f"fit {fold.facts['fit_s']:.1f} s, answers {fold.facts['predict_s']:.1f} s"
             else:
                 took = "kept from before"
+            left = (len(splits) - number - 1) * (fold.facts["fit_s"] + fold.facts["predict_s"])
+            took += f", about {left:.0f} s left for this model" if left >= 1 else ""
             report(f"{name}: {split.name} ({number + 1} of {len(splits)}), {took}")
             done.append(fold)
         results[name] = _joined(name, examples, splits, done, name in fixed)

@@ -254,7 +254,10 @@ def _checked(row: _Row, place: str, unmeasurable: str) -> _Row:
         row.values[bad] = np.nan
     problem = f"{place} cannot be measured: {problem}"
     if unmeasurable == "refuse":
-        raise FeatureError(f"{problem}; leave the clip out, or measure with unmeasurable='nan'")
+        raise FeatureError(
+            f"{problem}; leave the clip out (hearfelt data check finds all of them), or measure with "
+            "unmeasurable='nan' (in a recipe: model.unmeasurable=\"impute\")"
+        )
     return _Row(row.values, row.names, problem)
 
 

@@ -20,7 +20,7 @@ from hearfelt.training import scored, table
 from hearfelt.training.files import atomic
 from hearfelt.training.recipe import DataOptions, ProtocolOptions
 from hearfelt.training.tell import tell
-from hearfelt.training.watch import How, Report
+from hearfelt.training.watch import How, Parts, Report
 from hearfelt.types import Example, FloatArray
 
 _LEAST = 1e-6
@@ -102,11 +102,13 @@ def run_folds(
     how: How | None = None,
 ) -> HeldOut:
     """Learn and judge each fold not done yet; what all finished folds said."""
-    for number, split, folder in scored.unfinished(folds, out, only, "heldout.npz"):
-        held = _judged(recipe, clips, split, folder / "model", report, number)
-        with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
-            held.save(stream)
-        report(f"fold {number} of {len(folds)}: UAR {scored.uar(held):.3f}")
+    todo = list(scored.unfinished(folds, out, only, "heldout.npz"))
+    with Parts("folds", len(todo), report, how is not None and how.bars) as parts:
+        for number, split, folder in todo:
+            held = _judged(recipe, clips, split, folder / "model", report, number)
+            with atomic(folder / "heldout.npz") as part, part.open("wb") as stream:
+                held.save(stream)
+            parts.done(f"fold {number} of {len(folds)}: UAR {scored.uar(held):.3f}")
     return scored.collect(out)
 
 
@@ -114,6 +116,7 @@ def run_final(
     recipe: ClassicalRecipe, clips: Measured, out: Path, report: Report, how: How | None = None
 ) -> ClassicalModel:
     """Learn from every clip and write the model to ``final/``."""
+    report(f"the final model learns from all {len(clips.examples)} clips")
     model = make(recipe, clips, report).fit(clips.examples)
     model.save(out / "final")
     tell(out, recipe, clips.examples, temperature=False)

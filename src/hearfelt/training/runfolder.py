@@ -7,7 +7,7 @@ import datetime
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -107,12 +107,28 @@ def open_folder(recipe: Any, out: Path) -> None:
     options = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if path.is_file() and any(other != path for other in out.iterdir()):
         stored = stored_run(out)["recipe"]
-        if _filled(stored, json.loads(json.dumps(dataclasses.asdict(type(recipe)())))) != options:
+        defaults = json.loads(json.dumps(dataclasses.asdict(type(recipe)())))
+        other = differing(_filled(stored, defaults), options)
+        if other:
+            more = f" and {len(other) - 1} more" if len(other) > 1 else ""
             raise OptionError(
-                f"{out} holds a run with other options: give another --out or remove that folder"
+                f"{out} holds a run with other options ({other[0]}{more}): give another --out or remove that "
+                "folder"
             )
     else:
         write_json(path, describe(recipe))
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> list[str]:
+    """Dotted keys whose values differ, each with both: ``loop.epochs 30 then, 60 now``."""
+    found = []
+    for key in dict.fromkeys((*before, *now)):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differing(old, new, f"{above}{key}.")
+        elif old != new:
+            found.append(f"{above}{key} {old} then, {new} now")
+    return found
 
 
 def stored_run(out: Path) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Lines(Silent):
     def epoch(self, number: int, history: History) -> None:
         left = self.left.after(number + 1)
         shown = figures(history[-1])
-        self.report(f"epoch {number + 1}/{self.left.epochs} {shown}, {left / 60:.1f} min left")
+        self.report(f"epoch {number + 1}/{self.left.epochs} {shown}, {span(left)} left")
 
 
 class TimeLeft:
@@ -108,6 +108,46 @@ class TimeLeft:
         """When ``done`` epochs are over."""
         each = (time.monotonic() - self._began) / max(1, done - self._first)
         return each * (self.epochs - done)
+
+
+class Parts:
+    """A run of parts that have no epochs, such as folds of a classical model: how many are left, how long.
+
+    Args:
+        what: what is done, for a bar.
+        count: how many parts there are.
+        bars: draw a bar (for a terminal), with the lines above it.
+    """
+
+    def __init__(self, what: str, count: int, report: Report, bars: bool) -> None:
+        self._report, self._count, self._done = report, count, 0
+        self._left = TimeLeft()
+        self._left.start(count, 0)
+        self._bar = Bars(what) if bars and count else None
+        if self._bar:
+            self._bar.start(count, 1, ())
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.finish()
+
+    def done(self, line: str) -> None:
+        """One more part is over; the line tells what came of it."""
+        self._done += 1
+        left = f", {span(self._left.after(self._done))} left" if self._done < self._count else ""
+        self._report(line + left)
+        if self._bar:
+            self._bar.step(self._done, 0.0)
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: 40 s, 3.5 min, 2.1 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Bars(Silent):

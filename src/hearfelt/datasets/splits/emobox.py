@@ -96,14 +96,23 @@ def _indices(path: Path, corpus: str, position: dict[str, int]) -> tuple[int, ..
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         listed = [(str(row["key"]).removeprefix(f"{corpus}-"), Path(row.get("wav", "")).stem) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"EmoBox fold file {path} cannot be read ({error!r}): restore it") from None
+    except FileNotFoundError:
+        raise CorpusError(f"the EmoBox fold file {path} is missing: restore it") from None
+    except OSError as error:
+        raise CorpusError(
+            f"the EmoBox fold file {path} cannot be read ({error.strerror}): restore it"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorpusError(
+            f"the EmoBox fold file {path} has a line that is no JSON object with a key ({error}): restore it"
+        ) from None
     # The keys of SAVEE are not its file names; then the name of the file decides.
     names = [key if key in position else file if file in position else key for key, file in listed]
     absent = [name for name in names if name not in position]
     if absent:
         raise CorpusError(
-            f"{path.name} names {len(absent)} clips that {corpus} lacks, the first is {absent[0]}: "
+            f"{path.name} names {len(absent)} clip{'' if len(absent) == 1 else 's'} that {corpus} lacks, "
+            f"the first is {absent[0]}: "
             "restore the corpus or take the fold file that belongs to it"
         )
     return tuple(sorted(position[name] for name in names))

@@ -13,7 +13,7 @@ from hearfelt.errors import ChatError, NotAskedError
 from hearfelt.language.judge import Judge, JudgeItem, Turn
 from hearfelt.training.dialogue import report
 from hearfelt.training.dialogue.cues import Cues
-from hearfelt.training.watch import Report
+from hearfelt.training.watch import Report, span
 from hearfelt.types import FloatArray, Segment
 
 WORDS = {
@@ -84,7 +84,7 @@ class Asked:
                 done += 1
                 if done % 50 == 0:
                     left = (time.monotonic() - began) / done * (len(lines) - done)
-                    self.tell(f"{self.judge.source}: {done} of {len(lines)} lines, {left / 60:.1f} min left")
+                    self.tell(f"{self.judge.source}: {done} of {len(lines)} lines, {span(left)} left")
         if self.failures_ == len(lines):
             raise ChatError(last)
         return found
