@@ -136,3 +136,10 @@ def emotion(labels: Sequence[str], probabilities: Sequence[float]) -> Emotion:
     """An `Emotion` whose dimensions are derived from its probabilities by `dimensions`."""
     arousal, valence, dominance = dimensions(labels, probabilities)
     return Emotion(tuple(labels), tuple(float(p) for p in probabilities), arousal, valence, dominance)
+
+
+def felt(labels: Sequence[str], probabilities: Sequence[float]) -> Emotion:
+    """An emotion; its dimensions are derived where all labels have published coordinates."""
+    if all(label in DIMENSIONS for label in labels):
+        return emotion(labels, probabilities)
+    return Emotion(tuple(labels), tuple(float(p) for p in probabilities))

@@ -289,3 +289,49 @@ def test_a_language_model_that_failed_is_asked_again_in_the_next_recording() -> 
     assert understand(SILENCE, SECOND, words, found, second).evidence
     assert second.asking is not None
     assert second.asking.account().answered == 1
+
+
+def renamed(folder: Path, labels: list[str]) -> Path:
+    """The shipped model for products, as if it had learnt other labels."""
+    folder.mkdir()
+    shipped = weights.SHIPPED / "open"
+    card = json.loads((shipped / "model.json").read_text(encoding="utf-8"))
+    (folder / "model.json").write_text(json.dumps(card | {"labels": labels}), encoding="utf-8")
+    (folder / "model.onnx").write_bytes((shipped / "model.onnx").read_bytes())
+    return folder
+
+
+def test_a_voice_model_with_labels_of_its_own_is_asked_alone(tmp_path: Path) -> None:
+    own = ["grumpy", "chatty", "sleepy", "silly", "shy", "bold"]
+    folder = str(renamed(tmp_path / "mine", own))
+    made = build(RecognizerOptions(voice=folder, coverage=0.8, max_risk=0.2))
+    assert (made.words, made.fuser.labels) == (None, tuple(own))
+    noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    (evidence,) = made.voice.predict([Audio(0.1 * noise, 16000)])  # type: ignore[union-attr]
+    found = made.fuser.fuse([evidence], segment=SECOND)
+    assert found.emotion.labels == tuple(own) and found.emotion.arousal is None
+    if evidence.reliability == 1:
+        np.testing.assert_allclose(found.emotion.probabilities, evidence.emotion.probabilities, rtol=1e-3)
+    # The smallest set that reaches the coverage, and an answer only where 1 - confidence is within the risk.
+    shares = sorted(found.emotion.probabilities, reverse=True)
+    n_inside = len(found.label_set)
+    assert sum(shares[: n_inside - 1]) <= 0.8 + 1e-9 and sum(shares[:n_inside]) >= 0.8 - 1e-9
+    assert found.abstained == (shares[0] < 0.8)
+    assert f"voice points to {found.emotion.label}" in found.reason
+    for asked, other in (
+        ({"words": "words"}, "the text model words"),
+        ({"llm": "m", "words": "none"}, "the language model m"),
+        ({"neutral_prior": 0.5}, "neutral_prior"),
+    ):
+        with pytest.raises(OptionError, match=f"knows grumpy, .* it is asked alone: leave out {other}$"):
+            build(RecognizerOptions(voice=folder, **asked))  # type: ignore[arg-type]
+
+
+def test_the_quantised_voice_is_run_where_asked(tmp_path: Path) -> None:
+    folder = renamed(tmp_path / "small", ["anger", "fear", "disgust", "happiness", "neutral", "sadness"])
+    (folder / "model.onnx").rename(folder / "model-int8.onnx")
+    assert parts(voice=str(folder), voice_precision="int8", words="none").voice is not None
+    with pytest.raises(ModelError, match=r"base/model-int8\.onnx is missing: take float32, or make it by"):
+        build(RecognizerOptions(voice_precision="int8"))
+    with pytest.raises(OptionError, match="unknown precision 'int4'; known: float32, int8"):
+        build(RecognizerOptions(voice_precision="int4"))

@@ -103,7 +103,7 @@ def publish(
             f"{out / found['file']}: {found['mb']} MB, the same label on {100 * found['agreement']:.1f} % of "
             f"{found['clips']} {found['sounds']}, probabilities within {found['largest_difference']:.3f}"
         )
-    use = f"hearfelt analyze RECORDING --voice {out}"
+    use = f"hearfelt analyze RECORDING --voice {out}" + (" --voice-precision int8" if "int8" in facts else "")
     if facts["kind"] != "voice":
         use = f"hearfelt evaluate --model weights:{out} --data TABLE"
     print(f"its card: hearfelt models show {out}; use it: {use}")

@@ -52,6 +52,11 @@ _WORDINGS = (
 )
 _RECOGNIZER = (
     ("voice", str, "Voice model: a shipped name, a folder, or none. [default: base; commercial: open]"),
+    (
+        "voice_precision",
+        str,
+        "float32, or int8: the quantised file of a weights folder. [default: float32]",
+    ),
     ("words", str, "Text model: auto (by language), a shipped name, a folder, or none. [default: auto]"),
     ("transcriber", str, "Who writes down the words: auto, whisper, sphinx or none. [default: auto]"),
     ("transcriber_model", str, "Model name or folder for whisper."),

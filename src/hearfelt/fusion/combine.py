@@ -285,7 +285,7 @@ class Fuser:
 
     def _emotion(self, p: Array, evidence: Sequence[Evidence]) -> Emotion:
         """Pooled probabilities; dimensions are the mean of the sources' own, weighed by trust."""
-        derived = names.emotion(self.labels, [float(value) for value in p])
+        derived = names.felt(self.labels, [float(value) for value in p])
         fused: dict[str, float | None] = {}
         for dimension in ("arousal", "valence", "dominance"):
             total = weight_sum = 0.0

@@ -11,7 +11,7 @@ from typing import Any
 
 from hearfelt.errors import ModelError
 from hearfelt.fusion.abstain import NEVER, RISKS
-from hearfelt.fusion.conformal import ALL, LEVELS, ConformalSets
+from hearfelt.fusion.conformal import ALL, LEVELS, ConformalOptions, ConformalSets
 from hearfelt.labels import EKMAN7
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "fusion" / "model.json"
@@ -63,6 +63,16 @@ def untaught() -> SetCalibration:
     return SetCalibration(1.0, conformal, (NEVER,) * len(RISKS))
 
 
+def taken_at_its_word() -> SetCalibration:
+    """One source whose probabilities are believed as they are, because it was calibrated by itself.
+
+    A label set is the likeliest labels that reach the coverage together; an answer is as risky as it says.
+    """
+    conformal = ConformalSets(ConformalOptions("aps"))
+    conformal.quantiles_ = LEVELS
+    return SetCalibration(1.0, conformal, tuple(1 - risk for risk in RISKS))
+
+
 @dataclass(frozen=True)
 class Calibration:
     """All that fusion has learnt.
@@ -85,6 +95,17 @@ class Calibration:
     licence: str = "Apache-2.0"
     commercial: bool = True
     protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_one(cls, labels: Sequence[str]) -> Calibration:
+        """For a voice model whose labels nobody else has: nothing is joined, its own word counts."""
+        return cls(
+            sources={"voice": SourceCalibration()},
+            sets={"voice": taken_at_its_word()},
+            labels=tuple(labels),
+            name="own labels",
+            protocol={"text": "one voice model with labels of its own, believed as it was calibrated"},
+        )
 
     def source(self, name: str) -> SourceCalibration:
         """The calibration of a source: its own, else its family's, else a cautious half weight."""

@@ -98,7 +98,11 @@ def sentence(why: Why) -> str:
     voice, words = why.families.get("voice"), why.families.get("words")
     if voice and words:
         because = _because(words, why.language)
-        pair = {"voice": show[voice.label], "words": show[words.label], "because": because}
+        pair = {
+            "voice": show.get(voice.label, voice.label),
+            "words": show.get(words.label, words.label),
+            "because": because,
+        }
         if voice.label == words.label:
             parts += [_points("words", words, why.language), say["agree"]]
         else:
@@ -116,7 +120,7 @@ def sentence(why: Why) -> str:
                 say["little"].format(who=say.get(name, name), verb=VERBS.get(name, VERBS["voice"])[1])
             )
     if why.abstained:
-        labels = [show[label] for label in why.label_set]
+        labels = [show.get(label, label) for label in why.label_set]
         few = 1 < len(labels) < 4
         parts.append(say["uncertain"].format(labels=_either(labels, why.language)) if few else say["unsure"])
     return say["semicolon"].join(part for part in parts if part)
@@ -138,7 +142,7 @@ def _points(name: str, side: Side, language: str) -> str:
     return say["points"].format(
         who=say.get(name, name),
         verb=VERBS.get(name, VERBS["voice"])[0],
-        label=DISPLAY[language][side.label],
+        label=DISPLAY[language].get(side.label, side.label),
         because=_because(side, language),
     )
 

@@ -13,8 +13,8 @@ import numpy as np
 from hearfelt.errors import ModelError, OptionError, unknown_name
 from hearfelt.features import melfunctionals
 from hearfelt.features.logmel import LogMel, LogMelOptions
-from hearfelt.labels import DIMENSIONS, emotion
-from hearfelt.types import Audio, Emotion, Evidence, FloatArray, Segment
+from hearfelt.labels import felt
+from hearfelt.types import Audio, Evidence, FloatArray, Segment
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -195,13 +195,6 @@ def unheard(audio: Audio, min_speech_s: float) -> str | None:
     if np.abs(audio.samples).max() < _SILENT:
         return "silence: nothing to judge"
     return None
-
-
-def felt(labels: Sequence[str], probabilities: Sequence[float]) -> Emotion:
-    """An emotion; its dimensions are derived where all labels have published coordinates."""
-    if all(label in DIMENSIONS for label in labels):
-        return emotion(labels, probabilities)
-    return Emotion(tuple(labels), tuple(float(p) for p in probabilities))
 
 
 def read_card(folder: Path, needed: Sequence[str] = _NEEDED) -> dict[str, Any]:

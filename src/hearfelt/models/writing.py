@@ -11,7 +11,8 @@ import numpy as np
 
 from hearfelt.errors import MissingExtraError, ModelError
 from hearfelt.features.logmel import LogMel, LogMelOptions
-from hearfelt.models.onnx import VoiceOptions, felt, read_card, unheard
+from hearfelt.labels import felt
+from hearfelt.models.onnx import VoiceOptions, read_card, unheard
 from hearfelt.models.written import Answer, Given, centre
 from hearfelt.types import Audio, Emotion, Evidence, FloatArray, Segment
 

@@ -13,12 +13,13 @@ from hearfelt.audio import vad
 from hearfelt.errors import OptionError, unknown_name
 from hearfelt.features.cues import Population
 from hearfelt.features.frames import FrameFeatures
-from hearfelt.fusion.combine import Fuser
+from hearfelt.fusion.combine import Fuser, FusionOptions
+from hearfelt.fusion.learned import Calibration
 from hearfelt.language.words.readers import Readers
 from hearfelt.language.words.schemes import GOEMOTIONS
 from hearfelt.language.words.text import TextModel, TextOptions
 from hearfelt.models import writing
-from hearfelt.models.onnx import VoiceModel
+from hearfelt.models.onnx import VoiceModel, VoiceOptions
 from hearfelt.models.writing import WriterModel
 from hearfelt.pipeline import weights
 from hearfelt.pipeline.options import RecognizerOptions
@@ -116,8 +117,11 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         folder = weights.find(options.voice_name, "voice", writing.KINDS)
         card = weights.card(folder)
         weights.allow(card, options.profile)
-        voice = (WriterModel if card["kind"] in writing.KINDS else VoiceModel).load(folder)
-    if options.words != NONE:
+        voice = _voice(folder, card, options)
+    own = voice.labels if voice and not set(voice.labels) & set(weights.card(_FUSION)["labels"]) else ()
+    if own:
+        _check_alone(options, own)
+    elif options.words != NONE:
         words = Readers([_reader(name, options) for name in weights.texts(options.words)])
     weights.allow(weights.card(_FUSION), options.profile)
     return Parts(
@@ -125,10 +129,43 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         voice=voice,
         words=words,
         judge=_judge(options),
-        fuser=_fuser(options, words),
+        fuser=_alone(options, own) if own else _fuser(options, words),
         population=Population.load(),
         frames=FrameFeatures(),
     )
+
+
+def _voice(folder: Path, card: Mapping[str, Any], options: RecognizerOptions) -> VoiceModel | WriterModel:
+    """The voice model in a folder.
+
+    Raises:
+        ModelError: it is broken.
+        OptionError: a precision that it does not come in.
+    """
+    name, asked = options.voice_name, VoiceOptions(precision=options.voice_precision)
+    if card["kind"] in writing.KINDS:
+        if asked.precision != VoiceOptions().precision:
+            raise OptionError(f"the voice model {name} has float32 weights alone, none in {asked.precision}")
+        return WriterModel.load(folder)
+    return VoiceModel.load(folder, asked)
+
+
+def _check_alone(options: RecognizerOptions, labels: Sequence[str]) -> None:
+    """Refuses sources beside a voice model whose labels they do not have; ``words="auto"`` gives way."""
+    asked = {"the text model": options.words, "the language model": options.llm or "auto"}
+    other = [f"{what} {name}" for what, name in asked.items() if name not in ("auto", NONE)]
+    if options.neutral_prior is not None and "neutral" not in labels:
+        other.append("neutral_prior")
+    if other:
+        raise OptionError(
+            f"the voice model {options.voice_name} knows {', '.join(labels)}, which no other source does, so "
+            f"it is asked alone: leave out {' and '.join(other)}"
+        )
+
+
+def _alone(options: RecognizerOptions, labels: Sequence[str]) -> Fuser:
+    """Verdicts over the labels of the one voice model."""
+    return Fuser(FusionOptions(**_fusion_options(options)), Calibration.of_one(labels))
 
 
 def _reader(name: str, options: RecognizerOptions) -> TextModel:

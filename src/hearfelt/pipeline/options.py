@@ -23,6 +23,7 @@ class RecognizerOptions:
     Args:
         voice: the voice model: a shipped name, a weights folder, "none", or "auto", which is "base",
             and in the commercial profile "open".
+        voice_precision: "float32", or "int8", which runs the quantised file of a weights folder that has one.
         words: the text model: a shipped name, a weights folder, "none", or "auto": every shipped one, each
             for the texts in its language.
         transcriber: who turns speech into words where no transcript is given: "auto" (the best that is on
@@ -68,6 +69,7 @@ class RecognizerOptions:
     """
 
     voice: str = "auto"
+    voice_precision: str = "float32"
     words: str = "auto"
     transcriber: str = "auto"
     transcriber_model: str | None = None

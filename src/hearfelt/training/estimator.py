@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from hearfelt import labels as names
 from hearfelt.errors import MissingExtraError, ModelError, OptionError
-from hearfelt.models import onnx
 from hearfelt.models.base import Input
 from hearfelt.training import measure, table
 from hearfelt.training.recipe import Recipe, from_table
@@ -158,7 +158,7 @@ class NeuralClassifier(Learner[Recipe, Any]):
 
 def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
     """An emotion; its dimensions are derived where all its labels have published coordinates."""
-    return onnx.felt(labels, [float(p) for p in probabilities])
+    return names.felt(labels, [float(p) for p in probabilities])
 
 
 def recipe_of(kind: type[R], card: Mapping[str, Any], folder: Path) -> R:
