@@ -133,7 +133,7 @@ def test_a_run_whose_server_dies_keeps_what_it_has_and_goes_on_later(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hearfelt.language.chat.transport.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("hearfelt.web.transport.time.sleep", lambda seconds: None)
     url = chat_server.url("labelsdie")
     table = rated(tmp_path)
     arguments = (table, "--out", "out.csv", "--llm", "tiny", "--llm-url", url)
@@ -153,7 +153,7 @@ def test_after_three_failures_in_a_row_nobody_else_is_asked(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hearfelt.language.chat.transport.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("hearfelt.web.transport.time.sleep", lambda seconds: None)
     url = chat_server.url("labelsdie")
     table = write(tmp_path / "t.csv", ("text",), [(f"anger {n}",) for n in range(40)])
     code, _, err = here(table, "--out", "out.csv", "--llm", "tiny", "--llm-url", url)
