@@ -262,6 +262,17 @@ def from_table(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
     return kind(**values)
 
 
+def _in_toml(hint: Any, key: str) -> str:
+    """What a value has to be, in the words of a recipe's writer."""
+    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin is tuple:
+        tables = bool(arguments) and dataclasses.is_dataclass(arguments[0])
+        return f"a list of tables [[{key}]]" if tables else f"a list, {key} = [...]"
+    if dataclasses.is_dataclass(hint) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return f"a table [{key}]"
+    return f"of type {getattr(hint, '__name__', hint)}"
+
+
 def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
         return from_table(hint, value, where)
@@ -277,6 +288,5 @@ def _value(hint: Any, value: Any, where: str, key: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(hint, type) or type(value) is not hint:
-        expected = getattr(hint, "__name__", str(hint))
-        raise OptionError(f"the recipe{where} sets {key} to {value!r}: it must be of type {expected}")
+        raise OptionError(f"the recipe{where} sets {key} to {value!r}: it must be {_in_toml(hint, key)}")
     return value

@@ -94,15 +94,18 @@ def test_files_carry_everything_that_makes_them_again(table: list[Example], tmp_
         np.testing.assert_allclose(samples(made[i]), again.samples, atol=2 / 32768)
 
 
-def test_what_was_stopped_goes_on_and_nothing_is_made_twice(table: list[Example], tmp_path: Path) -> None:
+def test_what_was_stopped_goes_on_and_nothing_is_made_twice(
+    table: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     whole = {Path(e.file).name: samples(e) for e in copies.write(table, CHANGE, tmp_path / "whole", n=2)}
     first = copies.write(table[:2], CHANGE, out, n=2)
     stamps = {e.file: Path(e.file).stat().st_mtime_ns for e in first}
     sentences: list[str] = []
+    monkeypatch.setattr(copies, "_TOLD", 2)
     rest = copies.write(table, CHANGE, out, n=2, report=sentences.append)
     assert {f: Path(f).stat().st_mtime_ns for f in stamps} == stamps
-    assert sentences == ["copies of example 0 of 4"]
+    assert sentences == ["2 of 4 clips copied, 0 s left"]
     assert {Path(e.file).name for e in rest} == set(whole)
     for copy in rest:
         np.testing.assert_array_equal(samples(copy), whole[Path(copy.file).name])

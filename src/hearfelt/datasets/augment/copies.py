@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ PROVENANCE = ("source", "source_start", "source_end", "copy", "seed", "changes")
 """Columns beside those of the manifest: where a copy comes from and what makes it again."""
 
 _OTHERS = 200
+_TOLD = 100
+"""Clips after which progress is reported again."""
 
 
 def sound(example: Example, sample_rate_hz: int = 16000) -> Audio:
@@ -121,10 +124,12 @@ def write(
     made: list[Example] = []
     rows: list[dict[str, Any]] = []
     failed: list[str] = []
+    began = time.monotonic()
     try:
         for position, example in enumerate(examples):
-            if report and position % 100 == 0:
-                report(f"copies of example {position} of {len(examples)}")
+            if report and position and position % _TOLD == 0:
+                left_s = (time.monotonic() - began) / position * (len(examples) - position)
+                report(f"{position} of {len(examples)} clips copied, {left_s:.0f} s left")
             try:
                 found = _files(example, change.with_clips(others.of(example)), out, n, seed, sample_rate_hz)
             except (AudioError, CorpusError) as error:
