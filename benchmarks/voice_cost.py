@@ -5,11 +5,11 @@
     python benchmarks/voice_cost.py --before ../before    # the two, round by round in turn, and their answers
 
 Each checkout runs in a process of its own with one thread. A round asks `VoiceModel.predict` for every clip,
-one a call, then times log-mel and functionals apart. Processor seconds a second of sound, the least of all
-rounds: other programs on the machine only add. The clips are every fourth of EmoDB and every twelfth of
-RAVDESS, looked for in HEARFELT_DATA, else in ../shared/data; --quick takes a tenth of them and fewer rounds.
-`difference` is the largest of any probability, over both shipped models. Ends with one line of JSON; --save
-also writes it to benchmarks/results/voice_cost.json.
+one a call, then times log-mel and functionals apart. Figures are processor seconds a second of sound, of
+each clip the least of all rounds, as other programs on the machine only add. The clips are every fourth of
+EmoDB and every twelfth of RAVDESS, looked for in HEARFELT_DATA, else in ../shared/data; --quick takes a tenth
+of them and fewer rounds. `difference` is the largest of any probability, over both shipped models. Ends with
+one line of JSON; --save also writes it to benchmarks/results/voice_cost.json.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,23 +47,24 @@ def work() -> None:
     sounds = [read(Path(file))[0] for file in json.loads(sys.stdin.readline())]
     frames = [extract(sound).values for sound in sounds]
     seconds = sum(sound.duration_s for sound in sounds)
+    parts: list[tuple[Callable[[Any], object], Sequence[Any]]] = [
+        (lambda sound: model.predict([sound]), sounds),
+        (extract, sounds),
+        (melfunctionals.functionals, frames),
+    ]
+    least = np.full((len(PARTS), len(sounds)), np.inf)
     for line in sys.stdin:
         if line.strip() == "answers":
             other = VoiceModel.load(weights / "open")
             said = {m.name: [m.predict([s])[0].emotion.probabilities for s in sounds] for m in (model, other)}
             print(json.dumps(said), flush=True)
             continue
-        times = [time.process_time()]
-        for sound in sounds:
-            model.predict([sound])
-        times.append(time.process_time())
-        for sound in sounds:
-            extract(sound)
-        times.append(time.process_time())
-        for logmel in frames:
-            melfunctionals.functionals(logmel)
-        times.append(time.process_time())
-        print(json.dumps([float(spent) / seconds for spent in np.diff(times)]), flush=True)
+        for row, (part, given) in enumerate(parts):
+            for column, one in enumerate(given):
+                began = time.process_time()
+                part(one)
+                least[row, column] = min(least[row, column], time.process_time() - began)
+        print(json.dumps((least.sum(axis=1) / seconds).tolist()), flush=True)
 
 
 class Checkout:
@@ -123,10 +125,10 @@ def main() -> None:
     files = [file for part in clips.values() for file in part]
     roots = {"now": ROOT} | ({"before": options.before} if options.before else {})
     runs = {name: Checkout(root, files) for name, root in roots.items()}
-    best = {name: [float("inf")] * len(PARTS) for name in runs}
+    best: dict[str, list[float]] = {}
     for number in range(rounds):
         for name, run in runs.items():
-            best[name] = [min(pair) for pair in zip(best[name], run.ask("round"), strict=True)]
+            best[name] = run.ask("round")
         print(f"round {number + 1} of {rounds}: {best}", file=sys.stderr, flush=True)
     figures: dict[str, Any] = {"clips": {corpus: len(part) for corpus, part in clips.items()}}
     figures |= {
