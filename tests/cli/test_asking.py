@@ -103,7 +103,7 @@ def test_a_folder_of_short_files_pays_once_for_what_is_said_to_nothing(
     url = chat_server.url("letters")
     asked = ("--llm", "tiny", "--llm-url", url, "--llm-mode", "score", "--llm-no-cache")
     assert app.run(["analyze", str(sounds), "--transcript", str(sounds), *asked, "--quiet"]) == 0
-    assert "Cost: 1 requests, 120 tokens" in capsys.readouterr().out
+    assert "Cost: 1 request, 120 tokens" in capsys.readouterr().out
     assert len(chat_server.asked(url)) == 3 + 3
 
 
