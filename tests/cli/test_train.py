@@ -91,3 +91,17 @@ def test_help_names_every_option(hearfelt: Run) -> None:
     assert done.returncode == 0
     for option in ("--data", "--out", "--stage", "--fold", "--set", "--device", "--tensorboard", "--weights"):
         assert option in done.stdout
+
+
+def test_an_interrupted_run_says_how_it_goes_on(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hearfelt.training import command
+
+    def stopped(*_: object) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "train", stopped)
+    assert run(["train", "clips"]) == 130
+    assert "interrupted: what was learnt is kept, and the same command goes on" in capsys.readouterr().err
