@@ -57,6 +57,8 @@ ROWS: Mapping[str, tuple[str, str, str]] = {
     "best_other_ravdess": ("nothing_ravdess", "", NETWORK),
     "scratch_ravdess": ("scratch_ravdess", "nothing_ravdess", WRITER),
     "speech_llm_ravdess": ("speech_llm_ravdess", "nothing_ravdess", FROZEN),
+    "best_other_ravdess_longer": ("nothing_ravdess_longer", "", f"{NETWORK}, more epochs"),
+    "scratch_ravdess_longer": ("scratch_ravdess_longer", "nothing_ravdess_longer", f"{WRITER}, more epochs"),
     "best_other_emodb": ("nothing_emodb", "", NETWORK),
     "scratch_emodb": ("scratch_emodb", "nothing_emodb", WRITER),
     "speech_llm_emodb": ("speech_llm_emodb", "nothing_emodb", FROZEN),
@@ -353,9 +355,9 @@ def main() -> None:
             figures |= {key: value for key, value in row.items() if "uar" in key}
             figures["joint_folds"] = row["folds"]
         elif isinstance(row, dict):
-            ravdess = name.endswith("_ravdess")
+            ravdess = "_ravdess" in name
             part, key = ("mean_over_folds", "ua") if ravdess else ("pooled", "uar")
-            figure = f"{name.removesuffix('_ravdess')}_{key}"
+            figure = f"{name.replace('_ravdess', '')}_{key}"
             figures |= {figure: row[part][key], f"{figure}_ci95": row[part][f"{key}_ci95"]}
     if options.quick:
         figures |= by_heart()
