@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.data_check import writable
-from hearfelt.cli.lines import columns
+from hearfelt.cli.lines import columns, counted
 from hearfelt.cli.options import BACKEND, WORDINGS, Wordings, split_names, with_groups
 from hearfelt.errors import ChatError, CorpusError, OptionError, unknown_name
 
@@ -249,10 +249,13 @@ def _missing(outcome: Outcome, rows: int, progress: Progress) -> int:
     from hearfelt.cli.labelling import short_list
 
     if outcome.silent:
-        progress.say(f"{outcome.silent} utterances have no words and no label")
+        have = "has" if outcome.silent == 1 else "have"
+        progress.say(f"{counted(outcome.silent, 'utterance')} {have} no words and no label")
     if outcome.unheard:
         heard = short_list(list(outcome.unheard.elements()))
-        progress.say(f"{outcome.unheard.total()} utterances were labelled from words alone: {heard}")
+        total = outcome.unheard.total()
+        were = "was" if total == 1 else "were"
+        progress.say(f"{counted(total, 'utterance')} {were} labelled from words alone: {heard}")
     if not outcome.unanswered:
         return 0
     why = short_list([reason for reason in outcome.unanswered.values() if reason != outcome.stopped])

@@ -95,7 +95,8 @@ class Panel(Judge):
         if spreads:
             far, agreed = (float(np.mean(column)) for column in zip(*spreads, strict=True))
             found += (
-                f"the language model was asked in {self.prompts} wordings: on {len(spreads)} utterances its "
+                f"the language model was asked in {self.prompts} wordings: on {len(spreads)} "
+                f"utterance{'' if len(spreads) == 1 else 's'} its "
                 f"answers lay {far:.2f} apart (Jensen-Shannon distance, 0 the same, 1 no overlap), and "
                 f"{agreed:.0%} of them gave the label of their mean",
             )
