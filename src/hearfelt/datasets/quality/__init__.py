@@ -4,11 +4,12 @@
 functions of the table: nothing is changed or deleted.
 """
 
-from hearfelt.datasets.quality.checks import Quality, QualityOptions, check
+from hearfelt.datasets.quality.checks import Quality, check
 from hearfelt.datasets.quality.finding import SEVERITIES, Finding
 from hearfelt.datasets.quality.giveaway import Association, associate
 from hearfelt.datasets.quality.labels import mislabelled
 from hearfelt.datasets.quality.near import near_duplicates
+from hearfelt.datasets.quality.options import QualityOptions
 from hearfelt.datasets.quality.reading import left_out, own_labels
 from hearfelt.datasets.quality.sound import Measured, Store, hashes, measure
 

@@ -7,15 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hearfelt.datasets.quality.finding import Finding, place
 from hearfelt.datasets.quality.near import near_duplicates
+from hearfelt.datasets.quality.options import QualityOptions
 from hearfelt.datasets.quality.sound import Measured
 from hearfelt.types import Example
-
-if TYPE_CHECKING:
-    from hearfelt.datasets.quality.checks import QualityOptions
 
 
 def duplicates(examples: Sequence[Example], measured: Sequence[Measured], near: float) -> Iterator[Finding]:
