@@ -1,8 +1,9 @@
-"""A server of the tests as a real process on a free port."""
+"""Real processes of the tests: a server on a free port, and a program that can be interrupted."""
 
 from __future__ import annotations
 
 import itertools
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,8 @@ class ServerProcess:
         self.process.wait(10)
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def interruptible() -> None:
+    """To run in a child before its program: what a shell starts in the background ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

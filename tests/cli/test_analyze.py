@@ -20,6 +20,7 @@ from hearfelt import reports
 from hearfelt.cli import app
 from hearfelt.pipeline.offline import Recognizer
 
+from ..serving import interruptible
 from .conftest import Run
 
 
@@ -205,7 +206,13 @@ def test_interrupt_keeps_what_was_heard(example_call: Path, tmp_path: Path) -> N
         "out",
     ]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        preexec_fn=interruptible,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -19,6 +19,7 @@ import pytest
 from hearfelt.cli import app
 from hearfelt.datasets import manifest
 from tests.language.conftest import ChatServer
+from tests.serving import interruptible
 
 from . import corpus
 
@@ -94,7 +95,7 @@ def test_the_models_votes_stand_beside_the_peoples(
         "gold anger: said anger, neutral, sadness"
     )
     assert "against gold: 60.0% right of 5, mean recall (UAR) 55.6% over 3 labels" in out
-    assert "1 utterances have no words and no label" in err
+    assert "1 utterance has no words and no label" in err
 
 
 def test_alpha_is_that_of_another_library(
@@ -312,6 +313,7 @@ def test_an_interrupted_run_keeps_what_it_has(
         env={**os.environ, "HEARFELT_CACHE": str(tmp_path / "cache")},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
     for _ in range(300):
         if running.poll() is not None or len(own_chat_server.asked(url)) >= 3:

@@ -84,7 +84,7 @@ def test_answers_that_agree_lose_no_reliability_and_it_is_said_how_far_they_lie_
     assert evidence.reliability == 0.7
     assert evidence.details["spread"]["distance"] == 0 and evidence.details["spread"]["agreement"] == 1
     assert panel.notices == (
-        "the language model was asked in 3 wordings: on 1 utterances its answers lay 0.00 apart "
+        "the language model was asked in 3 wordings: on 1 utterance its answers lay 0.00 apart "
         "(Jensen-Shannon distance, 0 the same, 1 no overlap), and 100% of them gave the label of their mean",
     )
 
