@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from hearfelt.web.answer import message_of, retry_after_s
+from hearfelt.web.answer import message_of, refusal, retry_after_s
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:
@@ -32,3 +32,13 @@ def test_retry_after_is_a_number_or_a_date() -> None:
 )
 def test_what_is_wrong_in_the_servers_own_words(body: bytes, message: str) -> None:
     assert message_of(body) == message
+
+
+def test_what_any_server_refuses_is_told_in_one_way() -> None:
+    def told(status: int) -> str | None:
+        return refusal("http://x/v1", status, ": 'no'", "the variable KEY", 3)
+
+    assert told(401) == "http://x/v1 refuses the key (401): 'no': set the variable KEY to a valid one"
+    assert told(429) == "http://x/v1 is still busy after 3 tries (429): 'no': try again later"
+    assert told(503) == "http://x/v1 fails (503) after 3 tries: 'no': look at the server's log"
+    assert told(404) is None and told(422) is None

@@ -21,6 +21,23 @@ def message_of(body: bytes) -> str:
     return error if isinstance(error, str) else json.dumps(error)
 
 
+def refusal(url: str, status: int, said: str, key_places: str, tries: int) -> str | None:
+    """What is wrong and the way out, where any server means the same by a status; None for the others.
+
+    Args:
+        said: the server's own words, quoted, without the key.
+        key_places: where a key is looked for.
+        tries: how often it was asked.
+    """
+    if status in (401, 403):
+        return f"{url} refuses the key ({status}){said}: set {key_places} to a valid one"
+    if status == 429:
+        return f"{url} is still busy after {tries} tries (429){said}: try again later"
+    if status >= 500:
+        return f"{url} fails ({status}) after {tries} tries{said}: look at the server's log"
+    return None
+
+
 def retry_after_s(value: str | None) -> float | None:
     """Seconds to wait by a ``Retry-After`` header, a number or a date; None where it tells nothing."""
     if value is None:

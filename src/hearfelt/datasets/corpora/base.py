@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hearfelt.datasets import manifest
-from hearfelt.datasets.corpora.sounds import Sound, find, stub
+from hearfelt.datasets.corpora.sounds import Sound, find, is_lfs_pointer
 from hearfelt.errors import CorpusError
 from hearfelt.types import Example
 
@@ -265,7 +265,7 @@ def _listed_in_manifest(corpus: Corpus, folder: Path) -> Scan:
 
 def _sounding(corpus: Corpus, examples: list[Example], problems: list[str]) -> list[Example]:
     """Examples whose files hold something; those that do not are a problem."""
-    hollow = {e.file for e in examples if Path(e.file).stat().st_size == 0 or stub(Path(e.file))}
+    hollow = {e.file for e in examples if Path(e.file).stat().st_size == 0 or is_lfs_pointer(Path(e.file))}
     if hollow:
         first = min(hollow)
         pointer = Path(first).stat().st_size > 0

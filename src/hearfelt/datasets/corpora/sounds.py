@@ -56,7 +56,7 @@ def find(folder: Path) -> list[Sound]:
     return sorted(found, key=lambda sound: (ENDINGS.index(sound.path.suffix.lower()), sound.relative))
 
 
-def stub(path: Path) -> bool:
+def is_lfs_pointer(path: Path) -> bool:
     """Whether a file is a pointer that Git LFS left in place of the sound."""
     if path.stat().st_size > _STUB_BYTES:
         return False

@@ -17,7 +17,7 @@ from hearfelt.datasets.synth.base import checked_intensity, checked_text
 from hearfelt.errors import AudioError, OptionError, SpeechError, unknown_name
 from hearfelt.types import Audio
 from hearfelt.web.address import endpoint
-from hearfelt.web.answer import message_of
+from hearfelt.web.answer import message_of, refusal
 from hearfelt.web.key import Key
 from hearfelt.web.transport import BUSY, Answer, BrokenOff, Terms, Transport, whole
 
@@ -147,21 +147,13 @@ class ServerVoice:
 
     def _refusal(self, status: int, answer: bytes) -> SpeechError:
         said = self._key.quote(message_of(answer))
-        tries = self.options.retries + 1
-        if status in (401, 403):
-            return SpeechError(
-                f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
-            )
+        common = refusal(self.url, status, said, self._key.places, self.options.retries + 1)
+        if common:
+            return SpeechError(common)
         if status == 404:
             return SpeechError(
                 f"{self.url} knows no model {self.model!r}, or makes no speech at that address (404){said}: "
                 "check --model and --url"
-            )
-        if status == 429:
-            return SpeechError(f"{self.url} is still busy after {tries} tries (429){said}: try again later")
-        if status >= 500:
-            return SpeechError(
-                f"{self.url} fails ({status}) after {tries} tries{said}: look at the server's log"
             )
         return SpeechError(
             f"{self.url} refuses the text ({status}){said}: check --model, --voice and the text"

@@ -22,7 +22,7 @@ from hearfelt.language.chat.wire import (
 )
 from hearfelt.language.judge.schema import plain_schema
 from hearfelt.web.address import endpoint
-from hearfelt.web.answer import message_of
+from hearfelt.web.answer import message_of, refusal
 from hearfelt.web.key import Key
 from hearfelt.web.transport import BUSY, BrokenOff
 
@@ -251,23 +251,15 @@ class OpenAIChat:
 
     def _refusal(self, got: Response) -> ChatError:
         status, said = got.status, self._key.quote(message_of(got.body))
-        if status in (401, 403):
-            return ChatError(
-                f"{self.url} refuses the key ({status}){said}: set {self._key.places} to a valid one"
-            )
+        common = refusal(self.url, status, said, self._key.places, self.options.retries + 1)
+        if common:
+            return ChatError(common)
         # some say 400 for that, as transformers serve does: "Server is pinned to 'x'; requested 'y'."
         unknown = self.name in said and any(word in said.lower() for word in ("model", "requested"))
         if status == 404 or (status in (400, 422) and unknown):
             return ChatError(
                 f"{self.url} knows no model {self.name!r}, or no chat is at that address ({status}){said}: "
                 "check --llm and --llm-url"
-            )
-        if status == 429:
-            return ChatError(f"{self.url} is still busy after {self.options.retries + 1} tries (429){said}")
-        if status >= 500:
-            return ChatError(
-                f"{self.url} fails ({status}) after {self.options.retries + 1} tries{said}: "
-                "look at the server's log"
             )
         return ChatError(f"{self.url} refuses the question ({status}){said}")
 
