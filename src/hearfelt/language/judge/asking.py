@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hearfelt.errors import ChatError, OptionError, unknown_name
-from hearfelt.labels import DIMENSIONS, DISPLAY, dimensions
+from hearfelt.labels import DISPLAY, felt
 from hearfelt.language.base import ChatModel, Message, Reply, Score
 from hearfelt.language.judge.cache import Cache, Kept
 from hearfelt.language.judge.question import (
@@ -253,13 +253,11 @@ class Scored:
         if len(found) != len(self._labels):
             raise AnswerError(f"there are {len(found)} scores for {len(self._labels)} labels")
         calibrated = [math.exp(value) for value in found]
-        known = all(label in DIMENSIONS for label in self._labels)
-        place = dimensions(self._labels, calibrated) if known else (None, None, None)
-        emotion = Emotion(self._labels, tuple(calibrated), *place)
+        emotion = felt(self._labels, calibrated)
         details = {
             "uncalibrated": {label: math.exp(p) for label, p in zip(self._labels, raw, strict=True)},
             "content_free": {label: math.exp(p) for label, p in zip(self._labels, bias, strict=True)},
-            "dimensions": "derived from the probabilities" if known else "none",
+            "dimensions": "none" if emotion.arousal is None else "derived from the probabilities",
         }
         return Judgement(emotion, _likely(emotion, language_of(item)), details)
 
