@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from hearfelt import labels as names
 from hearfelt.errors import MissingExtraError, ModelError, OptionError
+from hearfelt.labels import felt
 from hearfelt.models.base import Input
 from hearfelt.training import measure, table
 from hearfelt.training.recipe import Recipe, from_table
 from hearfelt.training.watch import Report, silent
-from hearfelt.types import Audio, Emotion, Evidence, Example, FloatArray, Segment
+from hearfelt.types import Audio, Evidence, Example, FloatArray, Segment
 
 if TYPE_CHECKING:
     from hearfelt.models.neural import VoiceNetwork
@@ -121,7 +121,8 @@ class NeuralClassifier(Learner[Recipe, Any]):
         answers = self.predict_proba(inputs)
         source = f"voice/{self.recipe_.name}"
         return [
-            Evidence(source, segment_of(one), felt(self.classes_, row)) for one, row in zip(inputs, answers)
+            Evidence(source, segment_of(one), felt(self.classes_, row.tolist()))
+            for one, row in zip(inputs, answers)
         ]
 
     def save(self, folder: Path) -> None:
@@ -154,11 +155,6 @@ class NeuralClassifier(Learner[Recipe, Any]):
             inputs, self.recipe_.features, cache=self.cache, report=self.report, workers=self.workers
         )
         return batches.gather([example_of(one) for one in inputs], self.classes_, measured)
-
-
-def felt(labels: Sequence[str], probabilities: FloatArray) -> Emotion:
-    """An emotion; its dimensions are derived where all its labels have published coordinates."""
-    return names.felt(labels, [float(p) for p in probabilities])
 
 
 def recipe_of(kind: type[R], card: Mapping[str, Any], folder: Path) -> R:

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from hearfelt.errors import ModelError
 from hearfelt.features import melfunctionals
+from hearfelt.labels import felt
 from hearfelt.models.base import Input
 from hearfelt.models.networks.base import EmotionNetwork, learnt_state
 from hearfelt.models.networks.heads import Task, probabilities
 from hearfelt.models.onnx import read_card
 from hearfelt.training import export, runfolder
-from hearfelt.training.estimator import Learner, example_of, felt, recipe_of, segment_of
+from hearfelt.training.estimator import Learner, example_of, recipe_of, segment_of
 from hearfelt.training.files import write_json, write_state
 from hearfelt.training.networks import lesson, targets
 from hearfelt.training.networks import material as materials
@@ -202,7 +203,7 @@ class TaskClassifier(Learner[NetworkRecipe, EmotionNetwork]):
         rows = said[self._task.name]
         found = []
         for number, one in enumerate(inputs):
-            emotion = felt(self.classes_, rows[number])
+            emotion = felt(self.classes_, rows[number].tolist())
             if self._task.kind == "multi":
                 emotion = dataclasses.replace(
                     emotion, multi_label=True, arousal=None, valence=None, dominance=None
