@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from hearfelt.datasets import augment
 from hearfelt.features import melfunctionals
 from hearfelt.models.neural import Linear
 from hearfelt.training.inputs import Clips
@@ -20,7 +23,8 @@ def fit(recipe: Recipe, clips: Clips, indices: list[int]) -> Linear:
     names none) and every label of a corpus alike. As in the networks' loss, labels a corpus lacks are left
     out of the softmax but for the share `FunctionalsOptions.absent`.
     """
-    values = torch.from_numpy(clips.functionals[indices])
+    values = torch.from_numpy(np.concatenate((clips.functionals[indices], *_copies(recipe, clips, indices))))
+    indices = indices * (1 + recipe.functionals.copies)
     model = Linear(values.shape[1], len(clips.labels), recipe.network.level_db)
     model.gauge[melfunctionals.names().index(melfunctionals.LEVEL)] = 1
     model.level.copy_((values @ model.gauge).mean())
@@ -51,6 +55,22 @@ def fit(recipe: Recipe, clips: Clips, indices: list[int]) -> Linear:
     model.weight.copy_(weight.detach())
     model.bias.copy_(bias.detach())
     return model.eval()
+
+
+def _copies(recipe: Recipe, clips: Clips, indices: list[int]) -> list[FloatArray]:
+    """Functionals of changed copies of the clips; all chance comes from the recipe's seed."""
+    whole = dataclasses.replace(recipe.augment, crop_p=0, freq_masks=0, time_masks=0)
+    hop_s = recipe.features.hop_ms / 1000
+    steps, random = augment.build(whole, hop_s), np.random.default_rng([recipe.seed, len(indices)])
+    return [
+        np.stack(
+            [
+                melfunctionals.functionals(augment.apply(steps, clips.logmel(i), random), hop_s)
+                for i in indices
+            ]
+        )
+        for _ in range(recipe.functionals.copies)
+    ]
 
 
 @torch.no_grad()

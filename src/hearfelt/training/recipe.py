@@ -75,12 +75,15 @@ class FunctionalsOptions:
         weights: of its logits beside the networks' mean; the one of least log loss on speakers that were not
             heard is taken, for a fold from the other folds.
         absent: as `LoopOptions.absent`, of the linear model.
+        copies: changed copies of each clip that it also learns from. They are changed as the networks' clips
+            are, but not cut short, masked or mixed.
     """
 
     use: bool = False
     l2: float = 0.01
     absent: float = 0.1
     weights: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
+    copies: int = 0
 
     def __post_init__(self) -> None:
         if not self.l2 > 0 or not self.weights or min(self.weights) < 0:
@@ -89,6 +92,8 @@ class FunctionalsOptions:
             )
         if not 0 <= self.absent <= 1:
             raise OptionError(f"absent={self.absent}: a share lies in 0 to 1")
+        if self.copies < 0:
+            raise OptionError(f"copies={self.copies}: 0 or more changed copies of a clip")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ from hearfelt.errors import OptionError
 from hearfelt.types import FloatArray
 
 _NAT_PER_DB = float(np.log(10) / 10)
+_RT60_MIN_S = 0.15
+_RIPPLE = 0.4
+"""Standard deviation of a bin of steady noise about its mean, in nats."""
+_STOP_DB = 60.0
+_LOW_SHARE, _HIGH_SHARE = 0.14, 0.36
+"""Of 50 to 8,000 Hz in mel: what lies below 330 Hz and above 3,150 Hz."""
 
 
 class Augmentation(Protocol):
@@ -36,7 +42,12 @@ class AugmentOptions:
         warp: largest relative change of the mel axis (vocal tract length).
         gain_sd_db: standard deviation of the change of level.
         tilt_sd_db: standard deviation of the spectral tilt from lowest to highest bin.
+        pause_p, pause_max_s: share of clips with the room before and after, and the most seconds of each.
+        room_p, room_rt60_max_s: share of clips put in a room, and its longest reverberation time (the
+            shortest is 0.15 s).
         noise_p, noise_snr_min_db, noise_snr_max_db: share of clips that get steady noise, and at which SNR.
+        band_p: share of clips that lose the ends of the mel axis, at the most what a telephone takes from
+            bins of 50 to 8,000 Hz.
         freq_masks, freq_mask_bins: SpecAugment (Park et al., arXiv:1904.08779) in frequency.
         time_masks, time_mask_share: and in time, each at most this share of the clip.
         mixup: alpha of the beta distribution of mixup (Zhang et al., arXiv:1710.09412).
@@ -49,9 +60,14 @@ class AugmentOptions:
     warp: float = 0.1
     gain_sd_db: float = 6.0
     tilt_sd_db: float = 3.0
+    pause_p: float = 0.0
+    pause_max_s: float = 0.5
+    room_p: float = 0.0
+    room_rt60_max_s: float = 0.8
     noise_p: float = 0.4
     noise_snr_min_db: float = 5.0
     noise_snr_max_db: float = 35.0
+    band_p: float = 0.0
     freq_masks: int = 2
     freq_mask_bins: int = 10
     time_masks: int = 2
@@ -59,8 +75,15 @@ class AugmentOptions:
     mixup: float = 0.3
 
     def __post_init__(self) -> None:
-        if not (0 <= self.crop_p <= 1 and 0 <= self.noise_p <= 1 and 0 <= self.time_mask_share < 1):
-            raise OptionError("crop_p, noise_p and time_mask_share are shares: they must lie between 0 and 1")
+        shares = ("crop_p", "pause_p", "room_p", "noise_p", "band_p", "time_mask_share")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise OptionError(f"{name}={getattr(self, name)}: a share lies in 0 to 1")
+        if self.pause_max_s < 0 or self.room_rt60_max_s < _RT60_MIN_S:
+            raise OptionError(
+                f"pause_max_s={self.pause_max_s}, room_rt60_max_s={self.room_rt60_max_s}: "
+                f"at least 0 and {_RT60_MIN_S} s"
+            )
         if not (0 <= self.stretch < 1 and 0 <= self.warp < 1):
             raise OptionError(
                 f"stretch={self.stretch}, warp={self.warp}: relative changes must lie in [0, 1)"
@@ -102,6 +125,71 @@ class StretchAndWarp:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """The room alone before and after, and softly under the clip: an utterance cut out less closely.
+
+    The room is 20 to 45 dB under the peak: what is softer than that is trimmed before a model hears it.
+    """
+
+    p: float
+    max_frames: int
+
+    def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
+        if random.random() >= self.p:
+            return logmel
+        before, after = random.integers(0, self.max_frames + 1, 2)
+        longer = np.full((before + len(logmel) + after, logmel.shape[1]), -np.inf, dtype=np.float32)
+        longer[before : before + len(logmel)] = logmel
+        ripple = random.standard_normal(longer.shape, dtype=np.float32) * np.float32(_RIPPLE)
+        room = logmel.max() - random.uniform(20, 45) * _NAT_PER_DB
+        lifted: FloatArray = np.logaddexp(longer, np.float32(room) + ripple)
+        return lifted
+
+
+@dataclass(frozen=True)
+class Room:
+    """A tail of reverberation that decays by 60 dB in ``RT60``, as loud as the sound itself to 12 dB softer.
+
+    The decay of power is exponential (Polack's statistical model of rooms, 1988); high bins decay up to
+    twice as fast, as air and walls take more of them.
+    """
+
+    p: float
+    rt60_max_s: float
+    hop_s: float
+
+    def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
+        if random.random() >= self.p:
+            return logmel
+        rt60 = random.uniform(_RT60_MIN_S, self.rt60_max_s) * np.linspace(1, 0.5, logmel.shape[1])
+        direct_to_tail = random.uniform(0, 12) * _NAT_PER_DB
+        time = self.hop_s * np.arange(1, round(self.rt60_max_s / self.hop_s) + 1)
+        tail = np.exp(-6 * np.log(10) * time[:, None] / rt60)
+        tail *= np.exp(-direct_to_tail) / tail.sum(axis=0)
+        size = 1 << (len(logmel) + len(tail)).bit_length()
+        power = np.exp(logmel.astype(np.float64))
+        late = np.fft.irfft(np.fft.rfft(power, size, axis=0) * np.fft.rfft(tail, size, axis=0), size, axis=0)
+        power[1:] += np.maximum(late[: len(power) - 1], 0)
+        return np.log(power).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Both ends of the mel axis 60 dB softer: a telephone, a narrow codec, a cheap microphone."""
+
+    p: float
+
+    def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
+        if random.random() >= self.p:
+            return logmel
+        low, high = random.uniform(0, (_LOW_SHARE, _HIGH_SHARE)) * logmel.shape[1]
+        bins = np.arange(logmel.shape[1])
+        outside = np.clip(np.maximum(low - bins, bins - (logmel.shape[1] - 1 - high)), 0, 1)
+        cut: FloatArray = logmel - (outside * _STOP_DB * _NAT_PER_DB).astype(np.float32)
+        return cut
+
+
+@dataclass(frozen=True)
 class GainAndTilt:
     """Louder or softer, brighter or darker: another microphone at another distance."""
 
@@ -132,7 +220,7 @@ class Noise:
         shape = np.interp(np.arange(n_mels), np.linspace(0, n_mels - 1, 5), knots)
         shape -= np.log(np.exp(shape).mean())
         speech = np.log(np.exp(logmel).mean())
-        ripple = random.standard_normal(logmel.shape, dtype=np.float32) * np.float32(0.4)
+        ripple = random.standard_normal(logmel.shape, dtype=np.float32) * np.float32(_RIPPLE)
         noisy: FloatArray = np.logaddexp(logmel, (speech - snr + shape).astype(np.float32) + ripple)
         return noisy
 
@@ -170,8 +258,14 @@ def build(options: AugmentOptions, hop_s: float) -> list[Augmentation]:
         )
     if options.stretch or options.warp:
         steps.append(StretchAndWarp(options.stretch, options.warp))
+    if options.pause_p:
+        steps.append(Pause(options.pause_p, round(options.pause_max_s / hop_s)))
+    if options.room_p:
+        steps.append(Room(options.room_p, options.room_rt60_max_s, hop_s))
     if options.noise_p:
         steps.append(Noise(options.noise_p, options.noise_snr_min_db, options.noise_snr_max_db))
+    if options.band_p:
+        steps.append(Band(options.band_p))
     if options.gain_sd_db or options.tilt_sd_db:
         steps.append(GainAndTilt(options.gain_sd_db, options.tilt_sd_db))
     if options.freq_masks or options.time_masks:
