@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from hearfelt.audio import read  # noqa: E402
+from hearfelt.datasets import augment  # noqa: E402
 from hearfelt.errors import ModelError, OptionError  # noqa: E402
 from hearfelt.features import melfunctionals  # noqa: E402
 from hearfelt.models.neural import Linear, NetworkOptions, VoiceEnsemble, VoiceNetwork  # noqa: E402
@@ -56,6 +57,28 @@ def test_the_linear_model_is_that_of_scikit_learn(several: Recipe, made_data: Pa
     other.fit(x, clips.targets[rows])
     ours = torch.softmax(torch.from_numpy(linear.logits(model, clips, rows)), dim=1).numpy()
     np.testing.assert_allclose(ours, other.predict_proba(x), atol=0.01)
+
+
+def test_copies_make_the_linear_model_mind_noise_less(
+    several: Recipe, made_data: Path, tmp_path: Path
+) -> None:
+    noisy = dataclasses.replace(several.augment, noise_p=1.0, noise_snr_min_db=5.0, noise_snr_max_db=15.0)
+    clean = dataclasses.replace(several, augment=noisy)
+    copied = dataclasses.replace(clean, functionals=FunctionalsOptions(use=True, copies=2))
+    clips = inputs.load(clean, made_data, tmp_path / "cache", QUIET)
+    learnt, asked = list(range(0, 48, 2)), list(range(1, 48, 2))
+    moved = []
+    for one in (clean, copied):
+        model = linear.fit(one, clips, learnt)
+        again = linear.fit(one, clips, learnt)
+        torch.testing.assert_close(model.weight, again.weight, rtol=0, atol=0)
+        random = np.random.default_rng(9)
+        noise = augment.Noise(1.0, 10.0, 10.0)
+        rows = np.stack([melfunctionals.functionals(noise(clips.logmel(i), random)) for i in asked])
+        there = model(torch.from_numpy(rows)).log_softmax(dim=1).numpy()
+        here = model(torch.from_numpy(clips.functionals[asked])).log_softmax(dim=1).numpy()
+        moved.append(np.abs(there - here).mean())
+    assert moved[1] < 0.7 * moved[0]
 
 
 def test_the_linear_model_hears_how_loud_a_clip_is_within_bounds(

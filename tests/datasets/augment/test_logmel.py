@@ -6,10 +6,13 @@ import pytest
 from hearfelt.datasets import augment
 from hearfelt.datasets.augment import (
     AugmentOptions,
+    Band,
     Crop,
     GainAndTilt,
     Masks,
     Noise,
+    Pause,
+    Room,
     StretchAndWarp,
     mixup,
 )
@@ -66,6 +69,48 @@ def test_noise_has_the_snr_it_names(snr_db: float) -> None:
     assert (noisy >= speech - 1e-4).all()
 
 
+def test_a_pause_is_the_room_alone_and_the_clip_lies_in_it() -> None:
+    speech = peak(100)
+    for seed in range(30):
+        longer = Pause(1.0, 50)(speech, rng(seed))
+        assert 100 <= len(longer) <= 200
+        at = int((longer[:, 30] > speech.max() - 1).argmax())
+        np.testing.assert_allclose(longer[at : at + 100, 30], -2, atol=0.05)
+        quiet = np.delete(longer, np.s_[at : at + 100], axis=0)
+        if len(quiet) > 10:
+            under = (speech.max() - quiet.mean()) / DB
+            assert 19 < under < 46
+            between = longer[at : at + 100, 60]  # where the clip itself is 60 dB under its peak
+            assert (speech.max() - between.mean()) / DB == pytest.approx(under, abs=1)
+
+
+@pytest.mark.parametrize("rt60_s", [0.15, 0.15 + 1e-9])
+def test_a_room_decays_by_60_db_in_its_reverberation_time(rt60_s: float) -> None:
+    click = np.full((60, 40), -30.0, dtype=np.float32)
+    click[10] = 0.0
+    heard = Room(1.0, rt60_s, 0.01)(click, rng(2))
+    np.testing.assert_allclose(heard[:10], click[:10], atol=0.7)
+    slope = (heard[12, 0] - heard[22, 0]) / DB / 0.1
+    assert slope == pytest.approx(60 / 0.15, rel=0.01)
+    assert (heard[12, -1] - heard[22, -1]) / DB / 0.1 == pytest.approx(120 / 0.15, rel=0.01)
+    tail = np.exp(heard[11:, 0]).sum()
+    assert 0 <= -np.log(tail) / DB <= 12.1, "as loud as the click to 12 dB softer"
+
+
+def test_a_room_makes_nothing_softer() -> None:
+    logmel = rng(5).standard_normal((80, 20)).astype(np.float32) * 3
+    assert (Room(1.0, 0.8, 0.01)(logmel, rng(1)) >= logmel - 1e-5).all()
+
+
+def test_a_band_takes_the_ends_of_the_mel_axis_and_no_more_than_a_telephone() -> None:
+    flat = np.zeros((3, 100), dtype=np.float32)
+    cuts = np.array([Band(1.0)(flat, rng(seed))[0] for seed in range(200)]) / DB
+    assert np.abs(cuts[:, 15:63]).max() == 0, "the middle stays"
+    lost = (cuts < -59).sum(axis=1)
+    assert lost.min() < 5 and 40 < lost.max() <= 50
+    assert cuts.min() == pytest.approx(-60, abs=0.1)
+
+
 def test_masks_put_the_mean_of_each_bin() -> None:
     random = rng(3)
     logmel = random.standard_normal((200, 80)).astype(np.float32)
@@ -105,7 +150,7 @@ def test_chance_comes_from_the_generator_alone() -> None:
 
 
 def test_one_frame_survives_everything() -> None:
-    steps = augment.build(AugmentOptions(crop_p=1.0, noise_p=1.0), 0.01)
+    steps = augment.build(AugmentOptions(crop_p=1, pause_p=1, room_p=1, noise_p=1, band_p=1), 0.01)
     for seed in range(20):
         assert np.isfinite(augment.apply(steps, peak(1), rng(seed))).all()
 
@@ -118,7 +163,9 @@ def test_zero_switches_off() -> None:
 
 
 def test_refuses_what_cannot_be() -> None:
-    with pytest.raises(OptionError, match="are shares: they must lie between 0 and 1"):
+    with pytest.raises(OptionError, match=r"noise_p=1\.5: a share lies in 0 to 1"):
         AugmentOptions(noise_p=1.5)
+    with pytest.raises(OptionError, match=r"room_rt60_max_s=0\.1: at least 0 and 0\.15 s"):
+        AugmentOptions(room_rt60_max_s=0.1)
     with pytest.raises(OptionError, match=r"stretch=1\.0, warp=0\.1: relative changes must lie in \[0, 1\)"):
         AugmentOptions(stretch=1.0)
