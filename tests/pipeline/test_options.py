@@ -17,6 +17,7 @@ from hearfelt.language.chat.openai import OpenAIChat, QueueChat
 from hearfelt.language.judge import Judge, JudgeOptions
 from hearfelt.pipeline import weights
 from hearfelt.pipeline.build import Parts, build
+from hearfelt.pipeline.offline import Recognizer
 from hearfelt.pipeline.options import RecognizerOptions
 from hearfelt.pipeline.utterance import Conversation, hear
 from hearfelt.types import Audio, Estimate, Segment, Word
@@ -325,6 +326,27 @@ def test_a_voice_model_with_labels_of_its_own_is_asked_alone(tmp_path: Path) -> 
     ):
         with pytest.raises(OptionError, match=f"knows grumpy, .* it is asked alone: leave out {other}$"):
             build(RecognizerOptions(voice=folder, **asked))  # type: ignore[arg-type]
+
+
+def test_no_label_of_a_voice_model_is_lost_unless_another_source_is_named(
+    tmp_path: Path, example_call: Path
+) -> None:
+    own = ["anger", "boredom", "disgust", "happiness", "neutral", "sadness"]
+    folder = str(renamed(tmp_path / "school", own))
+    made = build(RecognizerOptions(voice=folder, neutral_prior=0.5))
+    assert (made.words, made.fuser.labels) == (None, tuple(own))
+    assert made.fuser.options.prior is not None and set(made.fuser.options.prior) == set(own)
+    (notice,) = made.notices
+    assert notice.startswith("the words had no say: the voice model ") and "knows boredom, which no" in notice
+    report = Recognizer(voice=folder).analyze(example_call)
+    assert any("knows boredom" in warning for warning in report.warnings)
+    assert {len(estimate.emotion.labels) for estimate in report.estimates} == {6}
+
+    joined = build(RecognizerOptions(voice=folder, words="words"))
+    assert joined.words is not None and "boredom" not in joined.fuser.labels
+    assert "boredom of the voice model" in joined.notices[0] and "had no say" in joined.notices[0]
+    assert build(RecognizerOptions(voice=folder, words="none")).notices == ()
+    assert build(RecognizerOptions()).notices == ()
 
 
 def test_the_quantised_voice_is_run_where_asked(tmp_path: Path) -> None:

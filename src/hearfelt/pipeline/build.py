@@ -54,6 +54,8 @@ class Parts:
     population: Population
     frames: FrameFeatures
     sample_rate_hz: int = 16000
+    notices: tuple[str, ...] = ()
+    """What the reader of any report of these parts must know."""
 
     @cached_property
     def transcriber(self) -> Transcriber:
@@ -118,7 +120,7 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         card = weights.card(folder)
         weights.allow(card, options.profile)
         voice = _voice(folder, card, options)
-    own = voice.labels if voice and not set(voice.labels) & set(weights.card(_FUSION)["labels"]) else ()
+    own = _own_labels(options, voice.labels) if voice else ()
     if own:
         _check_alone(options, own)
     elif options.words != NONE:
@@ -132,6 +134,7 @@ def build(options: RecognizerOptions | None = None) -> Parts:
         fuser=_alone(options, own) if own else _fuser(options, words),
         population=Population.load(),
         frames=FrameFeatures(),
+        notices=_notices(options, voice.labels, own) if voice else (),
     )
 
 
@@ -150,8 +153,40 @@ def _voice(folder: Path, card: Mapping[str, Any], options: RecognizerOptions) ->
     return VoiceModel.load(folder, asked)
 
 
+def _own_labels(options: RecognizerOptions, labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels of a voice model that is asked alone, so that none of them is lost; else nothing.
+
+    A model that knows labels beside those of the fusion is joined with others only where one is named.
+    """
+    known = set(weights.card(_FUSION)["labels"])
+    named = options.words not in ("auto", NONE) or options.llm is not None
+    if set(labels) <= known or (named and set(labels) & known):
+        return ()
+    return tuple(labels)
+
+
+def _notices(options: RecognizerOptions, labels: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    """Which labels or sources have no say, where a voice model knows labels beside those of the fusion."""
+    known = weights.card(_FUSION)["labels"]
+    more = [label for label in labels if label not in known]
+    if not more or not set(labels) & set(known):
+        return ()
+    what = f"the voice model {options.voice_name}"
+    if not own:
+        return (
+            f"{', '.join(more)} of {what} had no say: it was joined with other sources over "
+            f"{', '.join(known)}; name no text and no language model to hear all its labels",
+        )
+    if options.words == NONE:
+        return ()
+    return (
+        f"the words had no say: {what} knows {', '.join(more)}, which no text model does; name a text model "
+        f"(--words words) to join both over {', '.join(known)}",
+    )
+
+
 def _check_alone(options: RecognizerOptions, labels: Sequence[str]) -> None:
-    """Refuses sources beside a voice model whose labels they do not have; ``words="auto"`` gives way."""
+    """Refuses what says nothing of the labels of a voice model asked alone; ``words="auto"`` gives way."""
     asked = {"the text model": options.words, "the language model": options.llm or "auto"}
     other = [f"{what} {name}" for what, name in asked.items() if name not in ("auto", NONE)]
     if options.neutral_prior is not None and "neutral" not in labels:
@@ -165,7 +200,7 @@ def _check_alone(options: RecognizerOptions, labels: Sequence[str]) -> None:
 
 def _alone(options: RecognizerOptions, labels: Sequence[str]) -> Fuser:
     """Verdicts over the labels of the one voice model."""
-    return Fuser(FusionOptions(**_fusion_options(options)), Calibration.of_one(labels))
+    return Fuser(FusionOptions(**_fusion_options(options, labels)), Calibration.of_one(labels))
 
 
 def _reader(name: str, options: RecognizerOptions) -> TextModel:
@@ -176,7 +211,7 @@ def _reader(name: str, options: RecognizerOptions) -> TextModel:
 
 def _fuser(options: RecognizerOptions, words: Readers | None) -> Fuser:
     """Fusion was fitted on text models of GoEmotions; those of other corpora know other shares of labels."""
-    fuser = Fuser.load(_FUSION, **_fusion_options(options))
+    fuser = Fuser.load(_FUSION, **_fusion_options(options, weights.card(_FUSION)["labels"]))
     for model in words.models if words else ():
         if model.scheme is not GOEMOTIONS:
             learned = fuser.calibration.with_unmeasured(model.source, model.card.get("prior", ()))
@@ -205,13 +240,12 @@ def _check_transcriber(options: RecognizerOptions) -> None:
         )
 
 
-def _fusion_options(options: RecognizerOptions) -> dict[str, Any]:
-    """Fields of `FusionOptions` that the user chose."""
+def _fusion_options(options: RecognizerOptions, labels: Sequence[str]) -> dict[str, Any]:
+    """Fields of `FusionOptions` that the user chose, for verdicts over these labels."""
     chosen: dict[str, Any] = {"coverage": options.coverage}
     if options.max_risk is not None:
         chosen["max_risk"] = options.max_risk
     if options.neutral_prior is not None:
-        labels = weights.card(_FUSION)["labels"]
         rest = (1 - options.neutral_prior) / (len(labels) - 1)
         chosen["prior"] = {label: options.neutral_prior if label == "neutral" else rest for label in labels}
     return chosen

@@ -108,7 +108,12 @@ class Analysis:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the reader of the report must know."""
-        found = [*self._warnings, *self._recording.warnings, *self._session.conversation.warnings]
+        found = [
+            *self.parts.notices,
+            *self._warnings,
+            *self._recording.warnings,
+            *self._session.conversation.warnings,
+        ]
         asking = self._session.conversation.asking
         found += asking.notices if asking else []
         lost = self._session.lost_words
