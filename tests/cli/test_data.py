@@ -91,8 +91,8 @@ def test_check_tells_and_writes_what_it_found(hearfelt: Run, tones: Path, tmp_pa
     assert {f["kind"] for f in report["findings"]} == {kind for _, kind in kinds}
     assert any("88 eGeMAPS functionals, speakers held out" in sentence for sentence in report["method"])
     stored = next((tmp_path / "kept").glob("quality-*.jsonl")).read_text(encoding="utf-8")
-    again = hearfelt(*arguments, "--cache", "kept")
-    assert again.stdout == done.stdout
+    again = hearfelt(*arguments, "--cache", "kept", "--strict")
+    assert (again.returncode, again.stdout) == (1, done.stdout)
     assert next((tmp_path / "kept").glob("quality-*.jsonl")).read_text(encoding="utf-8") == stored
 
 

@@ -67,8 +67,8 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command.
 
     Returns:
-        0 where all went well, 1 where ``compare`` finds a difference, 2 where an input, an option or a model
-        did not fit, 130 after an interrupt.
+        0 where all went well, 1 where ``compare`` finds a difference or ``data check --strict`` an error,
+        2 where an input, an option or a model did not fit, 130 after an interrupt.
     """
     try:
         code = app(list(arguments), standalone_mode=False)

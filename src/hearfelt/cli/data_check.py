@@ -53,6 +53,7 @@ def check(
         bool, typer.Option("--fast", help="Look for no mislabelled clips, which takes a model.")
     ] = False,
     clips: Annotated[int, typer.Option(help="Players a finding has on the page.", min=0)] = 6,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
     data: DataOption = None,
     cache: CacheOption = None,
 ) -> int:
@@ -85,7 +86,7 @@ def check(
 
         write(out, page.render(report, _players(checked, clips)))
         print(f"page: {out}")
-    return 0
+    return int(strict and checked.count("error") > 0)
 
 
 def cache_folder(cache: Path | None) -> Path:
