@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 import soundfile
 
 from tests.cli.conftest import Run
+from tests.serving import interruptible
 
 RECIPE = '[[change]]\nkind = "noise"\nsnr_db = [5, 20]\n\n[[change]]\nkind = "gain"\ngain_db = -6\n'
 
@@ -46,6 +51,26 @@ def test_augment_writes_copies_with_their_provenance(hearfelt: Run, desk: Path) 
             "voices": 6,
         }
         assert Path(row["source"]).is_absolute() or (desk / row["source"]).is_file()
+
+
+def test_interrupted_it_says_what_is_kept(desk: Path) -> None:
+    arguments = ["augment", "table.csv", "--recipe", "aug.toml", "--out", "more", "--copies"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "hearfelt", *arguments, "2000"],
+        cwd=desk,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
+    )
+    for _ in range(600):
+        if running.poll() is not None or len(list((desk / "more").rglob("*.flac"))) > 3:
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    kept = "the copies that are done are kept, and the same command goes on from there"
+    assert errors.splitlines()[-1] == f"hearfelt: interrupted: {kept}"
 
 
 @pytest.mark.parametrize(

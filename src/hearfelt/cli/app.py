@@ -48,6 +48,18 @@ app.command("augment")(augment.augment)
 app.add_typer(data.app, name="data")
 
 
+_INTERRUPTED = 130
+_GOES_ON = "that are done are kept, and the same command goes on from there"
+_KEPT = {
+    "augment": f": the copies {_GOES_ON}",
+    "benchmark": ": the folds that are done are kept where --out names a folder",
+    "search": f": the trials {_GOES_ON}",
+    "synth": f": the sounds of a table {_GOES_ON}",
+    "train": ": what was learnt is kept, and the same command goes on from there",
+}
+"""What an interrupt leaves; `analyze` and `data label` say it themselves."""
+
+
 def _version(show: bool) -> None:
     if show:
         print(f"hearfelt {hearfelt.__version__}")
@@ -72,6 +84,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         code = app(list(arguments), standalone_mode=False)
+        if code == _INTERRUPTED:  # what the parser makes of Ctrl-C
+            return _interrupted(arguments)
         return code if isinstance(code, int) else 0
     except HearfeltError as error:
         print(f"hearfelt: {error}", file=sys.stderr)
@@ -81,12 +95,17 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("hearfelt: interrupted", file=sys.stderr)
-        return 130
+        return _interrupted(arguments)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of the parser
             print(f"hearfelt: {error.format_message()} (see hearfelt --help)", file=sys.stderr)
             return 2
         if type(error).__name__ in ("Abort", "Exit"):
-            return int(getattr(error, "exit_code", 130))
+            return int(getattr(error, "exit_code", _INTERRUPTED))
         raise
+
+
+def _interrupted(arguments: Sequence[str]) -> int:
+    kept = _KEPT.get(arguments[0], "") if arguments else ""
+    print(f"hearfelt: interrupted{kept}", file=sys.stderr)
+    return _INTERRUPTED

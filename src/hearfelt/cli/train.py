@@ -53,11 +53,7 @@ def train(
         command.write_recipe(order, init, say)
         print(f"{init}: the recipe; learn it by hearfelt train {init} --data {data or source}")
         return 0
-    try:
-        run = command.train(order, say)
-    except KeyboardInterrupt:
-        say("interrupted: what was learnt is kept, and the same command goes on from there")
-        raise
+    run = command.train(order, say)
     for line in command.summary(run):
         print(line)
     return 0

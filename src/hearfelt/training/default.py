@@ -53,7 +53,7 @@ def plan(source: str, settings: Mapping[str, Any], report: Report) -> Plan:
         parts["loop"] = _loop(len(examples))
     if kind == "voice":
         data = dataclasses.replace(data, per_epoch=dict(Counter(e.corpus for e in examples)))
-        parts["functionals"] = FunctionalsOptions(use=True)
+        parts["functionals"] = FunctionalsOptions(use=True, copies=2)  # clean clips alone make it mind noise
     counts = Counter(str(e.gold) for e in examples)
     report(f"{len(examples)} clips: " + ", ".join(f"{counts[name]} {name}" for name in labels))
     return Plan(kind, changes.changed(options(data=data, **parts), given), {})

@@ -42,12 +42,11 @@ class AugmentOptions:
         warp: largest relative change of the mel axis (vocal tract length).
         gain_sd_db: standard deviation of the change of level.
         tilt_sd_db: standard deviation of the spectral tilt from lowest to highest bin.
-        pause_p, pause_max_s: share of clips with the room before and after, and the most seconds of each.
-        room_p, room_rt60_max_s: share of clips put in a room, and its longest reverberation time (the
-            shortest is 0.15 s).
+        pause_p, pause_max_s: share of clips with the room alone before and after, each at most so long.
+        room_p, room_rt60_max_s: share of clips put in a room, whose reverberation time is 0.15 s to this.
         noise_p, noise_snr_min_db, noise_snr_max_db: share of clips that get steady noise, and at which SNR.
-        band_p: share of clips that lose the ends of the mel axis, at the most what a telephone takes from
-            bins of 50 to 8,000 Hz.
+        band_p: share of clips that lose the ends of the mel axis, at most what a telephone takes from bins
+            of 50 to 8,000 Hz.
         freq_masks, freq_mask_bins: SpecAugment (Park et al., arXiv:1904.08779) in frequency.
         time_masks, time_mask_share: and in time, each at most this share of the clip.
         mixup: alpha of the beta distribution of mixup (Zhang et al., arXiv:1710.09412).
