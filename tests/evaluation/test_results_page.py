@@ -50,3 +50,18 @@ def test_readme(readme: str) -> None:
     for corpus in ("emodb", "ravdess", "nemo"):
         assert f"{100 * SAVED['base']['pooled'][corpus]['uar']:.1f} %" in text
     assert f"{100 * SAVED['unseen']['base on savee']['uar']:.1f} %" in text
+
+
+def test_what_savee_measures() -> None:
+    said = json.loads((ROOT / "benchmarks" / "results" / "said.json").read_text(encoding="utf-8"))["savee"]
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for row, name in (
+        ("nearest neighbour by what is said", "parts"),
+        ("ComParE + SVM", "svm_compare"),
+        ("the recipe above", "ours"),
+    ):
+        cells = " | ".join(f"{100 * said[name][part]:.1f}" for part in ("all", "common", "rest"))
+        assert f"| {row} | {cells} |" in page
+    assert said["ours"]["all"] == SAVED["savee_emobox"]["mean_over_folds"]["ua"], "of the same run"
+    for readme in ("README.md", "README.zh-CN.md"):
+        assert f" {100 * said['ua']:.1f}" in (ROOT / readme).read_text(encoding="utf-8")
