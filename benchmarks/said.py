@@ -155,7 +155,7 @@ def svm(examples: Sequence[Example]) -> npt.NDArray[Any]:
         system = systems.make("svm-compare", cache=ROOT / "runs" / "features")
         system.fit([e for e in examples if e.speaker != speaker])
         test = np.flatnonzero(speakers == speaker)
-        likeliest = system.predict_proba([examples[i] for i in test]).argmax(axis=1)
+        likeliest = system.predict_proba([examples[i] for i in test.tolist()]).argmax(axis=1)
         answers[test] = np.array(system.classes_)[likeliest]
     return answers.astype(str)
 
@@ -179,7 +179,7 @@ def savee(examples: Sequence[Example]) -> dict[str, Any]:
 def drawn(examples: Sequence[Example], most: int) -> list[Example]:
     """As many at random, in order."""
     chosen = np.random.default_rng(0).choice(len(examples), min(most, len(examples)), replace=False)
-    return [examples[i] for i in sorted(chosen)]
+    return [examples[i] for i in sorted(chosen.tolist())]
 
 
 def main() -> None:
