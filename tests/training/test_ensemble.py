@@ -19,7 +19,12 @@ from hearfelt.features import melfunctionals  # noqa: E402
 from hearfelt.models.neural import Linear, NetworkOptions, VoiceEnsemble, VoiceNetwork  # noqa: E402
 from hearfelt.models.onnx import VoiceModel  # noqa: E402
 from hearfelt.training import inputs, linear, recipe, run  # noqa: E402
-from hearfelt.training.recipe import FunctionalsOptions, ProtocolOptions, Recipe  # noqa: E402
+from hearfelt.training.recipe import (  # noqa: E402
+    FinishOptions,
+    FunctionalsOptions,
+    ProtocolOptions,
+    Recipe,
+)
 
 QUIET = lambda line: None  # noqa: E731
 TINY = NetworkOptions(n_mels=20, stem=4, channels=(4, 8), width=8, attention=4, dropout=0.0)
@@ -95,6 +100,30 @@ def test_the_linear_model_hears_how_loud_a_clip_is_within_bounds(
     assert 1.0 < float(moved[1]) < 3.0, "3 dB softer is heard"
     assert float(moved[4]) < 20, "60 dB softer is heard as less than 20"
     assert float(moved[3] - moved[2]) < 1.0, "from 25 to 30 dB softer is hardly heard"
+
+
+def test_a_second_course_begins_where_the_first_ended(
+    several: Recipe, made_data: Path, tmp_path: Path
+) -> None:
+    """And knows that labels a corpus lacks are wrong there; a first course that was finished is kept."""
+    loop = dataclasses.replace(several.loop, epochs=2)
+    finish = FinishOptions(epochs=2, learning_rate=1e-5, absent=0.5)
+    one = dataclasses.replace(several, members=1, loop=loop, finish=finish)
+    clips = inputs.load(one, made_data, tmp_path / "cache", QUIET)
+    place, said = tmp_path / "fold0" / "member0", list[str]()
+    (network,) = run.networks(one, clips, range(48), tmp_path / "fold0", said.append)
+    assert ["finish" in line for line in said] == [False, False, True, True]
+    begun = torch.load(place / "first.pt", weights_only=True)["head.weight"]
+    moved = (network.head.weight.detach() - begun).abs().max()
+    assert 0 < moved < 1e-3, "a tiny rate leaves the weights near to where the first course ended"
+
+    (place / "network.pt").unlink()
+    said.clear()
+    (again,) = run.networks(one, clips, range(48), tmp_path / "fold0", said.append)
+    assert all("finish" in line for line in said)
+    torch.testing.assert_close(again.head.weight, network.head.weight, rtol=0, atol=0)
+    with pytest.raises(OptionError, match=r"finish: epochs=-1, absent=0\.1: 0 or more epochs"):
+        FinishOptions(epochs=-1)
 
 
 def test_folds_of_an_ensemble(several: Recipe, made_data: Path, tmp_path: Path) -> None:

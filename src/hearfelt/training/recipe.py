@@ -180,6 +180,29 @@ class LoopOptions:
 
 
 @dataclass(frozen=True)
+class FinishOptions:
+    """A second, short course that begins where the first one ended: `LoopOptions`, but for what stands here.
+
+    Args:
+        epochs: 0 leaves it out.
+        learning_rate: the highest of its cycle.
+        average: decay a step of the running average of its weights.
+        absent: share of the loss in which a clip also says that labels its corpus lacks are wrong.
+    """
+
+    epochs: int = 0
+    learning_rate: float = 4e-4
+    average: float = 0.99
+    absent: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or not 0 <= self.absent <= 1:
+            raise OptionError(
+                f"finish: epochs={self.epochs}, absent={self.absent}: 0 or more epochs, a share in 0 to 1"
+            )
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a run learns.
 
@@ -200,6 +223,7 @@ class Recipe:
     network: NetworkChoice = field(default_factory=NetworkChoice)
     augment: AugmentOptions = field(default_factory=AugmentOptions)
     loop: LoopOptions = field(default_factory=LoopOptions)
+    finish: FinishOptions = field(default_factory=FinishOptions)
     functionals: FunctionalsOptions = field(default_factory=FunctionalsOptions)
     protocol: ProtocolOptions = field(default_factory=ProtocolOptions)
 

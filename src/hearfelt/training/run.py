@@ -37,6 +37,10 @@ UNJUDGED_WEIGHT = 0.5
 """Of the linear model in a run without folds: between the networks alone and as much again. Not measured."""
 
 
+SECOND_COURSE = 100
+"""Added to the seed, so that a second course draws other changes than the first."""
+
+
 def protocol_splits(recipe: Recipe, clips: Clips, data: Path) -> list[Split]:
     """The folds of the recipe's protocol; see `hearfelt.training.deal.folds`."""
     return deal.folds(recipe.protocol, clips.examples, data)
@@ -83,11 +87,36 @@ def networks(
         place = folder / f"member{number}"
         if not (place / "network.pt").is_file():
             start = start_of(recipe, number, folder.parent.parent) if recipe.start else None
-            told = named(report, f"network {number}")
-            network = loop.train(own, clips, indices, place, told, start, how)
-            write_state(place / "network.pt", network.state_dict())
+            _learn(own, clips, indices, place, named(report, f"network {number}"), start, how)
         found.append(load_network(own, place))
     return found
+
+
+def _learn(
+    recipe: Recipe,
+    clips: Clips,
+    indices: Sequence[int],
+    place: Path,
+    report: Report,
+    start: loop.Start | None,
+    how: How | None,
+) -> None:
+    """One network, in one course or two, to ``network.pt``; a course that was finished is not run again."""
+    if not recipe.finish.epochs:
+        network = loop.train(recipe, clips, indices, place, report, start, how)
+        write_state(place / "network.pt", network.state_dict())
+        return
+    first = place / "first.pt"
+    if not first.is_file():
+        write_state(first, loop.train(recipe, clips, indices, place, report, start, how).state_dict())
+    then = dataclasses.replace(
+        recipe,
+        seed=recipe.seed + SECOND_COURSE,
+        loop=dataclasses.replace(recipe.loop, **dataclasses.asdict(recipe.finish)),
+    )
+    begun = loop.Start(first, clips.labels)
+    network = loop.train(then, clips, indices, place / "finish", named(report, "finish"), begun, how)
+    write_state(place / "network.pt", network.state_dict())
 
 
 def member_recipe(recipe: Recipe, number: int) -> Recipe:
