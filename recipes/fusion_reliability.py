@@ -6,8 +6,7 @@ Cuts held-out clips to the middle part of 0.3 to 3 s, and adds pink noise at 20 
 of the fold that did not hear the speaker. For every condition it fits the exponent under which the voice's
 log-probabilities are most likely, relative to whole and clean clips: that is the reliability. Then it fits
 the curves of `hearfelt.fusion.reliability` to all conditions and prints them beside the ones in use; the SNR
-is the one that `hearfelt.audio.quality` measures, as in use. Needs the extra train and the corpora. Ends with
-one line of JSON.
+is the one that `hearfelt.audio.quality` measures, as in use. Needs the corpora. Ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ import numpy as np
 
 from hearfelt import audio
 from hearfelt.audio import quality
-from hearfelt.features.logmel import LogMel
 from hearfelt.fusion import reliability
 from hearfelt.fusion.calibrate import Temperature, fit_exponents, nll, softmax
 from hearfelt.fusion.combine import ratios
 from hearfelt.labels import EKMAN7
+from hearfelt.models.onnx import VoiceModel
 from hearfelt.types import Audio
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +45,6 @@ def main() -> None:
     )
     parser.add_argument("--voice", type=Path, default=ROOT / "runs" / "base" / "heldout.npz")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "base")
-    parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "base.toml")
     parser.add_argument("--clips", type=int, default=300, help="how many clips of each fold")
     options = parser.parse_args()
     with np.load(options.voice, allow_pickle=False) as data:
@@ -59,7 +57,7 @@ def main() -> None:
 
 def fold_rows(options: argparse.Namespace, table: dict[str, np.ndarray], fold: int) -> list[dict[str, Any]]:
     """One row a clip and condition: gold, log-probabilities, seconds, measured SNR."""
-    ask = model(options.recipe, options.runs / f"fold{fold}" / "checkpoint.pt")
+    ask = model(options.runs / f"fold{fold}")
     random = np.random.default_rng(fold)
     here = np.flatnonzero((table["fold"] == fold) & np.isin(table["gold"], EKMAN7))
     # as many clips of each corpus, so that the largest does not decide
@@ -89,26 +87,11 @@ def find(corpus: str, file: str) -> Path:
     return path
 
 
-def model(recipe_file: Path, checkpoint: Path) -> Callable[[Audio], np.ndarray]:
-    """The averaged network of a fold as a function of a sound."""
-    import torch
-
-    from hearfelt.training import inputs, loop, recipe
-
-    torch.set_num_threads(1)
-    chosen = recipe.load(recipe_file)
-    network = loop.build(chosen)
-    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
-    network.eval()
-    extract = LogMel(chosen.features)
-
-    def ask(sound: Audio) -> np.ndarray:
-        with torch.no_grad():
-            found: np.ndarray = network(*inputs.pad([extract(sound).values])).float().numpy()[0]
-        order = [chosen.data.labels.index(label) for label in EKMAN7]
-        return found[order]
-
-    return ask
+def model(folder: Path) -> Callable[[Audio], np.ndarray]:
+    """The model of a fold as a function of a sound: logits in the order of `EKMAN7`."""
+    voice = VoiceModel.load(folder)
+    order = [voice.labels.index(label) for label in EKMAN7]
+    return lambda sound: voice.logits([sound])[0][order]
 
 
 def trimmed(sound: Audio) -> Audio:

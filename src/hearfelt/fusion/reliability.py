@@ -25,9 +25,9 @@ class ReliabilityOptions:
         llm_repaired: factor for an answer that had to be asked for twice.
     """
 
-    duration_scale_s: float = 0.85
-    snr_half_db: float = -3.0
-    snr_slope_db: float = 2.0
+    duration_scale_s: float = 1.08
+    snr_half_db: float = 0.0
+    snr_slope_db: float = 4.0
     clipping_half: float = 0.1
     words_half: float = 0.25
     llm_words_half: float = 0.25

@@ -256,11 +256,13 @@ def _protocol(recipe: Mapping[str, Any], held: HeldOut) -> str:
         "official": "the parts train and test that the table names",
     }.get(protocol["kind"], protocol["kind"])
     stopped = "nothing tuned on held-out speakers"
+    more = recipe.get("finish", {}).get("epochs", 0)
     if loop is not None:
         stopped = (
             f"stopped by {100 * loop['validation']:.0f} % of the training speakers, set apart"
             if loop.get("patience")
-            else f"fixed {loop['epochs']} epochs, nothing tuned or stopped on held-out speakers"
+            else f"fixed {loop['epochs']} epochs{f' and {more} of a second course' if more else ''}, nothing "
+            "stopped on held-out speakers"
         )
     began = f"; learning began from the run {recipe['start']}" if recipe.get("start") else ""
     return f"{dealt}; {stopped}{began}; intervals: 95 %, speakers drawn again 1000 times"
