@@ -90,16 +90,24 @@ class AugmentOptions:
 
 
 @dataclass(frozen=True)
+class Sometimes:
+    """A change that happens to a share of the clips."""
+
+    p: float
+    change: Augmentation
+
+    def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
+        return self.change(logmel, random) if random.random() < self.p else logmel
+
+
+@dataclass(frozen=True)
 class Crop:
     """A random stretch of a random length."""
 
-    p: float
     min_frames: int
     max_frames: int
 
     def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
-        if random.random() >= self.p:
-            return logmel
         length = min(len(logmel), int(random.integers(self.min_frames, self.max_frames + 1)))
         first = int(random.integers(0, len(logmel) - length + 1))
         part: FloatArray = logmel[first : first + length]
@@ -130,12 +138,9 @@ class Pause:
     The room is 20 to 45 dB under the peak: what is softer than that is trimmed before a model hears it.
     """
 
-    p: float
     max_frames: int
 
     def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
-        if random.random() >= self.p:
-            return logmel
         before, after = random.integers(0, self.max_frames + 1, 2)
         longer = np.full((before + len(logmel) + after, logmel.shape[1]), -np.inf, dtype=np.float32)
         longer[before : before + len(logmel)] = logmel
@@ -153,13 +158,10 @@ class Room:
     twice as fast, as air and walls take more of them.
     """
 
-    p: float
     rt60_max_s: float
     hop_s: float
 
     def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
-        if random.random() >= self.p:
-            return logmel
         rt60 = random.uniform(_RT60_MIN_S, self.rt60_max_s) * np.linspace(1, 0.5, logmel.shape[1])
         direct_to_tail = random.uniform(0, 12) * _NAT_PER_DB
         time = self.hop_s * np.arange(1, round(self.rt60_max_s / self.hop_s) + 1)
@@ -176,11 +178,7 @@ class Room:
 class Band:
     """Both ends of the mel axis 60 dB softer: a telephone, a narrow codec, a cheap microphone."""
 
-    p: float
-
     def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
-        if random.random() >= self.p:
-            return logmel
         low, high = random.uniform(0, (_LOW_SHARE, _HIGH_SHARE)) * logmel.shape[1]
         bins = np.arange(logmel.shape[1])
         outside = np.clip(np.maximum(low - bins, bins - (logmel.shape[1] - 1 - high)), 0, 1)
@@ -206,13 +204,10 @@ class GainAndTilt:
 class Noise:
     """Steady noise of a random smooth spectrum at a random SNR, added as power."""
 
-    p: float
     snr_min_db: float
     snr_max_db: float
 
     def __call__(self, logmel: FloatArray, random: np.random.Generator) -> FloatArray:
-        if random.random() >= self.p:
-            return logmel
         snr = random.uniform(self.snr_min_db, self.snr_max_db) * _NAT_PER_DB
         n_mels = logmel.shape[1]
         knots = random.standard_normal(5) * 1.2
@@ -252,19 +247,19 @@ def build(options: AugmentOptions, hop_s: float) -> list[Augmentation]:
     """The changes that the options switch on, in the order in which a sound meets them: voice, room, loss."""
     steps: list[Augmentation] = []
     if options.crop_p:
-        steps.append(
-            Crop(options.crop_p, round(options.crop_min_s / hop_s), round(options.crop_max_s / hop_s))
-        )
+        crop = Crop(round(options.crop_min_s / hop_s), round(options.crop_max_s / hop_s))
+        steps.append(Sometimes(options.crop_p, crop))
     if options.stretch or options.warp:
         steps.append(StretchAndWarp(options.stretch, options.warp))
     if options.pause_p:
-        steps.append(Pause(options.pause_p, round(options.pause_max_s / hop_s)))
+        steps.append(Sometimes(options.pause_p, Pause(round(options.pause_max_s / hop_s))))
     if options.room_p:
-        steps.append(Room(options.room_p, options.room_rt60_max_s, hop_s))
+        steps.append(Sometimes(options.room_p, Room(options.room_rt60_max_s, hop_s)))
     if options.noise_p:
-        steps.append(Noise(options.noise_p, options.noise_snr_min_db, options.noise_snr_max_db))
+        noise = Noise(options.noise_snr_min_db, options.noise_snr_max_db)
+        steps.append(Sometimes(options.noise_p, noise))
     if options.band_p:
-        steps.append(Band(options.band_p))
+        steps.append(Sometimes(options.band_p, Band()))
     if options.gain_sd_db or options.tilt_sd_db:
         steps.append(GainAndTilt(options.gain_sd_db, options.tilt_sd_db))
     if options.freq_masks or options.time_masks:
