@@ -33,7 +33,7 @@ def report(recognizer: Recognizer, example_call: Path) -> Report:
     return recognizer.analyze(example_call, transcript=srt, speakers=["agent", "customer"])
 
 
-def close(a: Report, b: Report, tolerance: float, shift_s: float = 0.001) -> None:
+def assert_close(a: Report, b: Report, tolerance: float, shift_s: float = 0.001) -> None:
     """The same utterances with the same verdicts, within a tolerance of each probability."""
     assert len(a.estimates) == len(b.estimates)
     for left, right in zip(a.estimates, b.estimates, strict=True):
@@ -47,8 +47,8 @@ def close(a: Report, b: Report, tolerance: float, shift_s: float = 0.001) -> Non
 def test_from_path_bytes_and_file_object(recognizer: Recognizer, report: Report, example_call: Path) -> None:
     names, srt = ["agent", "customer"], example_call.with_suffix(".srt")
     data = example_call.read_bytes()
-    close(recognizer.analyze(data, transcript=srt, speakers=names), report, 0.0)
-    close(recognizer.analyze(io.BytesIO(data), transcript=srt, speakers=names), report, 0.0)
+    assert_close(recognizer.analyze(data, transcript=srt, speakers=names), report, 0.0)
+    assert_close(recognizer.analyze(io.BytesIO(data), transcript=srt, speakers=names), report, 0.0)
 
 
 def test_one_call_gives_the_same(report: Report, example_call: Path) -> None:
@@ -58,7 +58,7 @@ def test_one_call_gives_the_same(report: Report, example_call: Path) -> None:
         speakers=["agent", "customer"],
         transcriber="none",
     )
-    close(again, report, 0.0)
+    assert_close(again, report, 0.0)
 
 
 def test_lossless_containers_give_the_same(
@@ -77,7 +77,7 @@ def test_lossless_containers_give_the_same(
         container.mux(track.encode(None))
     names, srt = ["agent", "customer"], example_call.with_suffix(".srt")
     for path in (wav, mkv):
-        close(recognizer.analyze(path, transcript=srt, speakers=names), report, 1e-6)
+        assert_close(recognizer.analyze(path, transcript=srt, speakers=names), report, 1e-6)
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("opus", "libopus"), ("m4a", "aac")])
@@ -107,7 +107,7 @@ def test_lossy_copies_give_nearly_the_same(
         container.mux(track.encode(None))
     srt = example_call.with_suffix(".srt")
     found = recognizer.analyze(copy, transcript=srt, speakers=["agent", "customer"])
-    close(found, report, 0.25, shift_s=0.15)
+    assert_close(found, report, 0.25, shift_s=0.15)
     pairs = zip(found.estimates, report.estimates, strict=True)
     away = [np.abs(np.subtract(a.emotion.probabilities, b.emotion.probabilities)).max() for a, b in pairs]
     assert np.median(away) < 0.1
@@ -124,7 +124,7 @@ def test_the_command_prints_what_the_library_finds(
     path = tmp_path / "report.json"
     path.write_bytes(done.stdout)
     printed = reports.read(path)
-    close(printed, report, 1e-5)
+    assert_close(printed, report, 1e-5)
     assert [e.reason for e in printed.estimates] == [e.reason for e in report.estimates]
     assert printed.speakers
     assert len(printed.estimates) == len(report.estimates) > 10
